@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+#include <stddef.h>
+
+#include "wire/wire.h"
+
+/*
+ * The one table of frames.  What is not described here cannot be received:
+ * the codec has no other source.
+ */
+
+/* clang-format off */
+#define BODY(s)		sizeof(struct s), sizeof(struct s)
+#define STR(s, m)	{ offsetof(struct s, m), sizeof(((struct s *)0)->m) }
+#define ROW(t, way, body, fds, ...) \
+	{ WIRE_##t, #t, way, BODY(body), fds, { __VA_ARGS__ } }
+#define BYTES(t, way) \
+	{ WIRE_##t, #t, way, offsetof(struct wire_output, data) + 1, \
+	    sizeof(struct wire_output), 0, { NONE } }
+
+#define NONE		{ 0, 0 }
+#define GUEST_NAME	STR(wire_name, guest)
+#define POWER_NAME	STR(wire_power, guest)
+#define OUTCOME		STR(wire_outcome, ref), STR(wire_outcome, text)
+#define PTY_NAMES	STR(wire_pty, customer), STR(wire_pty, guest)
+#define STREAM		STR(wire_stream, customer), STR(wire_stream, guest), \
+			STR(wire_stream, text)
+/* clang-format on */
+
+static const struct wire_layout layouts[] = {
+	ROW(HELLO, WIRE_ANY, wire_hello, 0, STR(wire_hello, build),
+	    STR(wire_hello, claim)),
+
+	ROW(LIST, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
+	ROW(STATUS, WIRE_CLIENT_BROKER, wire_name, 0, GUEST_NAME),
+	ROW(START, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(SHUTDOWN, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(REBOOT, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(RESET, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(DESTROY, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(CONSOLE, WIRE_CLIENT_BROKER, wire_attach, 0,
+	    STR(wire_attach, guest)),
+	ROW(LOG, WIRE_CLIENT_BROKER, wire_attach, 0, STR(wire_attach, guest)),
+	ROW(WHY, WIRE_CLIENT_BROKER, wire_why, 0, STR(wire_why, verb),
+	    STR(wire_why, guest)),
+	ROW(WHOAMI, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
+
+	ROW(REFUSED, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
+	ROW(GUEST, WIRE_BROKER_CLIENT, wire_guest, 0, STR(wire_guest, name),
+	    STR(wire_guest, note)),
+	ROW(END, WIRE_BROKER_CLIENT, wire_count, 0, NONE),
+	ROW(JOB, WIRE_BROKER_CLIENT, wire_job, 0, STR(wire_job, ref)),
+	ROW(NOTE, WIRE_BROKER_CLIENT, wire_text, 0, STR(wire_text, text)),
+	ROW(DONE, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
+	ROW(ATTACHED, WIRE_BROKER_CLIENT, wire_attached, 1,
+	    STR(wire_attached, guest)),
+	ROW(BECAUSE, WIRE_BROKER_CLIENT, wire_because, 0,
+	    STR(wire_because, text)),
+	ROW(WHO, WIRE_BROKER_CLIENT, wire_who, 0, STR(wire_who, customer),
+	    STR(wire_who, host), STR(wire_who, support)),
+	ROW(BYE, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
+
+	ROW(PEER, WIRE_SUPER_CHILD, wire_peer, 1, NONE),
+	ROW(LISTENER, WIRE_SUPER_CHILD, wire_empty, 1, NONE),
+	ROW(WORKER_GONE, WIRE_SUPER_CHILD, wire_gone, 0, NONE),
+
+	ROW(SPAWN, WIRE_BROKER_SUPER, wire_spawn, 1, NONE),
+	ROW(KILL, WIRE_BROKER_SUPER, wire_jobid, 0, NONE),
+
+	ROW(SCAN, WIRE_BROKER_WATCH, wire_serial, 0, NONE),
+	ROW(DOMAIN_STATE, WIRE_WATCH_BROKER, wire_domain, 0,
+	    STR(wire_domain, domain)),
+	ROW(DOMAIN_GONE, WIRE_WATCH_BROKER, wire_domain, 0,
+	    STR(wire_domain, domain)),
+	ROW(SCANNED, WIRE_WATCH_BROKER, wire_serial, 0, NONE),
+
+	ROW(PTY, WIRE_WATCH_CONSOLE, wire_pty, 3, PTY_NAMES),
+	ROW(PTY_DROP, WIRE_WATCH_CONSOLE, wire_pty, 0, PTY_NAMES),
+	ROW(PTY_LOST, WIRE_CONSOLE_WATCH, wire_pty, 0, PTY_NAMES),
+
+	ROW(GRANT, WIRE_BROKER_CONSOLE, wire_grant, 1,
+	    STR(wire_grant, customer), STR(wire_grant, guest),
+	    STR(wire_grant, who)),
+	ROW(REVOKE, WIRE_BROKER_CONSOLE, wire_viewer, 0, NONE),
+	ROW(DRAIN, WIRE_BROKER_CONSOLE, wire_stream, 0, STREAM),
+	ROW(MARK, WIRE_BROKER_CONSOLE, wire_stream, 0, STREAM),
+	ROW(VIEWER_GONE, WIRE_CONSOLE_BROKER, wire_viewer, 0, NONE),
+	ROW(READY, WIRE_CONSOLE_BROKER, wire_pty, 0, PTY_NAMES),
+	ROW(DRAINED, WIRE_CONSOLE_BROKER, wire_stream, 0, STREAM),
+
+	BYTES(INPUT, WIRE_VIEWER_CONSOLE),
+	ROW(TAKE, WIRE_VIEWER_CONSOLE, wire_empty, 0, NONE),
+	BYTES(OUTPUT, WIRE_CONSOLE_VIEWER),
+	ROW(MISSED, WIRE_CONSOLE_VIEWER, wire_missed, 0, NONE),
+	ROW(EVENT, WIRE_CONSOLE_VIEWER, wire_text, 0, STR(wire_text, text)),
+	ROW(WRITER, WIRE_CONSOLE_VIEWER, wire_writer, 0, STR(wire_writer, who)),
+	ROW(VIEW_END, WIRE_CONSOLE_VIEWER, wire_outcome, 0, OUTCOME),
+
+	ROW(RUN, WIRE_BROKER_WORKER, wire_run, 0, STR(wire_run, ref),
+	    STR(wire_run, customer), STR(wire_run, guest)),
+	ROW(GO, WIRE_BROKER_WORKER, wire_jobid, 0, NONE),
+	ROW(PHASE, WIRE_WORKER_BROKER, wire_phase, 0, NONE),
+	ROW(RESULT, WIRE_WORKER_BROKER, wire_result, 0, STR(wire_result, text)),
+	ROW(ACCOUNT, WIRE_WORKER_BROKER, wire_account, 0,
+	    STR(wire_account, customer)),
+	ROW(ACCOUNTS_END, WIRE_WORKER_BROKER, wire_empty, 0, NONE),
+};
+
+const struct wire_layout *
+wire_layout_at(size_t i)
+{
+	return i < sizeof(layouts) / sizeof(layouts[0]) ? &layouts[i] : NULL;
+}
+
+const struct wire_layout *
+wire_layout(uint32_t type)
+{
+	const struct wire_layout *layout;
+	size_t i;
+
+	for (i = 0; (layout = wire_layout_at(i)) != NULL; i++)
+		if (layout->type == type)
+			return layout;
+	return NULL;
+}

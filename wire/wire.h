@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The local protocol: one packet of an AF_UNIX SOCK_SEQPACKET socket is one
+ * frame, a head and a body of exactly the size that its type has.  Numbers
+ * are fixed-width and in host order (both ends are one machine); strings are
+ * NUL-terminated inside fixed arrays.  docs/PROTOCOL.md says who sends what
+ * when, and which frames carry descriptors.
+ *
+ * Change anything here: raise WIRE_VERSION.
+ */
+#define WIRE_MAGIC	    0x48535056u /* "VPSH" */
+#define WIRE_VERSION	    1
+#define WIRE_VERSION_OLDEST 1
+
+#define WIRE_NAME	40  /* customer or guest */
+#define WIRE_DOMAIN	72  /* Xen domain name */
+#define WIRE_TEXT	512 /* a sentence */
+#define WIRE_REF	8   /* job reference */
+#define WIRE_WORD	24  /* verb or right */
+#define WIRE_BUILD	48
+#define WIRE_CLAIM	128   /* what a client says of its origin */
+#define WIRE_DATA	16384 /* console bytes in one frame */
+#define WIRE_UUID	16
+#define WIRE_RING_BYTES (1024 * 1024 + 4096) /* ring file: data, header */
+
+/* The two ends of each socket; a frame type belongs to exactly one. */
+enum wire_way {
+	WIRE_ANY, /* HELLO */
+	WIRE_CLIENT_BROKER,
+	WIRE_BROKER_CLIENT,
+	WIRE_SUPER_CHILD,
+	WIRE_BROKER_SUPER,
+	WIRE_BROKER_WATCH,
+	WIRE_WATCH_BROKER,
+	WIRE_WATCH_CONSOLE,
+	WIRE_CONSOLE_WATCH,
+	WIRE_BROKER_CONSOLE,
+	WIRE_CONSOLE_BROKER,
+	WIRE_VIEWER_CONSOLE,
+	WIRE_CONSOLE_VIEWER,
+	WIRE_BROKER_WORKER,
+	WIRE_WORKER_BROKER
+};
+
+enum wire_type {
+	WIRE_HELLO = 1,
+
+	/* client -> broker: requests, answered with the same id */
+	WIRE_LIST = 100,
+	WIRE_STATUS,
+	WIRE_START,
+	WIRE_SHUTDOWN,
+	WIRE_REBOOT,
+	WIRE_RESET,
+	WIRE_DESTROY,
+	WIRE_CONSOLE,
+	WIRE_LOG,
+	WIRE_WHY,
+	WIRE_WHOAMI,
+
+	/* broker -> client */
+	WIRE_REFUSED = 200,
+	WIRE_GUEST,
+	WIRE_END,
+	WIRE_JOB,
+	WIRE_NOTE,
+	WIRE_DONE,
+	WIRE_ATTACHED, /* carries the viewer's socket */
+	WIRE_BECAUSE,
+	WIRE_WHO,
+	WIRE_BYE, /* id 0: the broker closes after this */
+
+	/* supervisor -> child */
+	WIRE_PEER = 300, /* carries a socket to another child */
+	WIRE_LISTENER,	 /* carries the customers' listening socket */
+	WIRE_WORKER_GONE,
+
+	/* broker -> supervisor */
+	WIRE_SPAWN = 320, /* carries the worker's end of its socket */
+	WIRE_KILL,
+
+	/* broker -> watcher, watcher -> broker */
+	WIRE_SCAN = 400,
+	WIRE_DOMAIN_STATE = 420,
+	WIRE_DOMAIN_GONE,
+	WIRE_SCANNED,
+
+	/* watcher -> console server, and back */
+	WIRE_PTY = 500, /* carries pty, lock, ring */
+	WIRE_PTY_DROP,
+	WIRE_PTY_LOST = 520,
+
+	/* broker -> console server, and back */
+	WIRE_GRANT = 600, /* carries the console's end of a viewer */
+	WIRE_REVOKE,
+	WIRE_DRAIN,
+	WIRE_MARK,
+	WIRE_VIEWER_GONE = 620,
+	WIRE_READY,
+	WIRE_DRAINED,
+
+	/* viewer -> console server, and back */
+	WIRE_INPUT = 700,
+	WIRE_TAKE,
+	WIRE_OUTPUT = 720,
+	WIRE_MISSED,
+	WIRE_EVENT,
+	WIRE_WRITER,
+	WIRE_VIEW_END,
+
+	/* broker -> worker, and back */
+	WIRE_RUN = 800,
+	WIRE_GO,
+	WIRE_PHASE = 820,
+	WIRE_RESULT,
+	WIRE_ACCOUNT,
+	WIRE_ACCOUNTS_END
+};
+
+enum wire_role {
+	WIRE_ROLE_CLIENT = 1,
+	WIRE_ROLE_BROKER,
+	WIRE_ROLE_SUPERVISOR,
+	WIRE_ROLE_CONSOLE,
+	WIRE_ROLE_WATCH,
+	WIRE_ROLE_WORKER
+};
+
+struct wire_head {
+	uint32_t type;
+	uint32_t id; /* request number, echoed; else 0 */
+};
+
+/* First frame in both directions on every socket but the viewers'. */
+struct wire_hello {
+	uint32_t magic;
+	uint16_t version; /* newest the sender speaks */
+	uint16_t oldest;  /* oldest the sender speaks */
+	uint32_t role;	  /* enum wire_role of the sender */
+	char build[WIRE_BUILD];
+	char claim[WIRE_CLAIM]; /* client's origin, unproven */
+};
+
+struct wire_empty {
+	uint32_t zero;
+};
+
+struct wire_name {
+	char guest[WIRE_NAME];
+};
+
+#define WIRE_POWER_CONFIRMED 0x1u /* destroy, reset: name was typed */
+
+struct wire_power {
+	char guest[WIRE_NAME];
+	uint64_t boot; /* boot number seen; 0: none seen */
+	uint32_t flags;
+	uint32_t wait_s; /* shutdown, reboot: 0 = default */
+};
+
+#define WIRE_ATTACH_VIEW 0x1u	    /* never writes */
+#define WIRE_ATTACH_LOG	 0x2u	    /* what is there, then end */
+#define WIRE_FROM_TAIL	 UINT64_MAX /* last screenful */
+
+struct wire_attach {
+	char guest[WIRE_NAME];
+	uint64_t from; /* byte offset or WIRE_FROM_TAIL */
+	uint32_t tail; /* bytes, with WIRE_FROM_TAIL */
+	uint32_t flags;
+};
+
+struct wire_why {
+	char verb[WIRE_WORD];
+	char guest[WIRE_NAME]; /* may be empty */
+};
+
+struct wire_outcome {	    /* REFUSED, DONE, BYE */
+	int32_t err;	    /* enum vpsh_err */
+	char ref[WIRE_REF]; /* empty when no job was made */
+	uint32_t zero;
+	char text[WIRE_TEXT];
+};
+
+enum wire_state {
+	WIRE_STATE_UNKNOWN,
+	WIRE_STATE_OFF,
+	WIRE_STATE_STARTING,
+	WIRE_STATE_RUNNING,
+	WIRE_STATE_PAUSED,
+	WIRE_STATE_STOPPING,
+	WIRE_STATE_CRASHED,
+	WIRE_STATE_SAVED
+};
+
+struct wire_guest {
+	char name[WIRE_NAME];
+	uint32_t state;	    /* enum wire_state */
+	uint32_t elsewhere; /* 1: managed elsewhere */
+	uint64_t boot;	    /* boot number, 0: never booted */
+	int64_t uptime_ms;  /* -1: off or not known */
+	uint64_t memory_kib;
+	uint64_t cpu_ns; /* CPU time since boot */
+	uint32_t vcpus;
+	uint32_t rights;      /* mask of enum right */
+	char note[WIRE_TEXT]; /* why closed; may be empty */
+};
+
+struct wire_count {
+	uint32_t count;
+};
+
+struct wire_job {
+	char ref[WIRE_REF];
+	uint32_t deadline_ms; /* from now */
+	uint32_t zero;
+};
+
+struct wire_text {
+	char text[WIRE_TEXT];
+};
+
+struct wire_attached {
+	char guest[WIRE_NAME];
+	uint64_t viewer;
+	uint32_t may_write;
+	uint32_t state; /* enum wire_state */
+};
+
+struct wire_because {
+	uint32_t allowed;
+	uint32_t zero;
+	char text[WIRE_TEXT];
+};
+
+struct wire_who {
+	char customer[WIRE_NAME];
+	char host[WIRE_DOMAIN];
+	char support[WIRE_CLAIM];
+	uint32_t guests;
+	uint32_t rights; /* account's rights */
+};
+
+struct wire_peer {
+	uint32_t role; /* who is at the other end */
+};
+
+enum wire_worker {
+	WIRE_WORKER_RUN = 1, /* vpsh-domain run */
+	WIRE_WORKER_ACCOUNTS /* vpsh-broker accounts */
+};
+
+struct wire_spawn {
+	uint64_t job;	      /* unique within this broker */
+	uint32_t worker;      /* enum wire_worker */
+	uint32_t deadline_ms; /* killed after this */
+};
+
+struct wire_jobid {
+	uint64_t job;
+};
+
+struct wire_gone {
+	uint64_t job;
+	int32_t status;	 /* as of waitpid(2); -1: not started */
+	uint32_t killed; /* 1: its deadline passed */
+};
+
+struct wire_serial {
+	uint32_t serial;
+	uint32_t ok; /* SCANNED: 1 when Xen answered */
+};
+
+/* Why a domain is shut down: xen/include/public/sched.h, SHUTDOWN_*. */
+enum wire_reason {
+	WIRE_REASON_NONE, /* not shut down */
+	WIRE_REASON_POWEROFF,
+	WIRE_REASON_REBOOT,
+	WIRE_REASON_SUSPEND,
+	WIRE_REASON_CRASH,
+	WIRE_REASON_WATCHDOG,
+	WIRE_REASON_SOFT_RESET,
+	WIRE_REASON_DESTROYED /* DOMAIN_GONE only */
+};
+
+struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
+	char domain[WIRE_DOMAIN];
+	uint8_t uuid[WIRE_UUID];
+	uint32_t domid;
+	uint32_t state;	 /* enum wire_state */
+	uint32_t reason; /* enum wire_reason */
+	uint32_t ours;	 /* mark and intent agree */
+	uint64_t boot;
+	int64_t since_ms; /* CLOCK_BOOTTIME of its start, -1 */
+	uint64_t memory_kib;
+	uint64_t cpu_ns;
+	uint32_t vcpus;
+	uint32_t zero;
+};
+
+/*
+ * A console stream is named by the guest's first owner and the guest.
+ */
+struct wire_pty { /* PTY, PTY_DROP, PTY_LOST, READY */
+	char customer[WIRE_NAME];
+	char guest[WIRE_NAME];
+	uint8_t uuid[WIRE_UUID];
+	uint64_t boot;
+	uint32_t domid;
+	uint32_t zero;
+};
+
+struct wire_grant {
+	uint64_t viewer;
+	char customer[WIRE_NAME]; /* of the stream */
+	char guest[WIRE_NAME];
+	char who[WIRE_NAME]; /* the viewing customer */
+	uint64_t from;
+	uint32_t tail;
+	uint32_t may_write;
+	uint32_t log; /* 1: end after what is there */
+	uint32_t zero;
+};
+
+struct wire_viewer {
+	uint64_t viewer;
+};
+
+struct wire_stream { /* DRAIN, DRAINED, MARK */
+	char customer[WIRE_NAME];
+	char guest[WIRE_NAME];
+	char text[WIRE_TEXT]; /* MARK */
+};
+
+struct wire_output {		 /* OUTPUT; INPUT has offset 0 */
+	uint64_t offset;	 /* of the first byte, in the stream */
+	uint8_t data[WIRE_DATA]; /* 1..WIRE_DATA, as sent */
+};
+
+struct wire_missed {
+	uint64_t bytes;
+};
+
+struct wire_writer {
+	uint32_t you; /* 1: your keys reach the guest */
+	uint32_t zero;
+	char who[WIRE_NAME]; /* who writes; empty: nobody */
+};
+
+enum wire_op {
+	WIRE_OP_START = 1,
+	WIRE_OP_SHUTDOWN,
+	WIRE_OP_REBOOT,
+	WIRE_OP_RESET,
+	WIRE_OP_DESTROY,
+	WIRE_OP_DEATH /* what on_poweroff ... say */
+};
+
+struct wire_run {
+	uint64_t job;
+	uint32_t op; /* enum wire_op */
+	uint32_t zero;
+	char ref[WIRE_REF];
+	char customer[WIRE_NAME];
+	char guest[WIRE_NAME];
+	uint8_t uuid[WIRE_UUID]; /* expected; all 0: any */
+};
+
+enum wire_phase_kind {
+	WIRE_PHASE_CREATED = 1, /* paused; waits for GO, 2 s */
+	WIRE_PHASE_PAUSED,	/* to be destroyed; waits 3 s */
+	WIRE_PHASE_REQUESTED	/* the guest was asked */
+};
+
+struct wire_phase {
+	uint64_t job;
+	uint32_t phase; /* enum wire_phase_kind */
+	uint32_t domid;
+	uint8_t uuid[WIRE_UUID];
+};
+
+struct wire_result {
+	uint64_t job;
+	int32_t err; /* enum vpsh_err */
+	int32_t number;
+	char text[WIRE_TEXT]; /* for the operator */
+};
+
+struct wire_account {
+	char customer[WIRE_NAME];
+	uint32_t uid;
+	uint32_t known; /* 0: no such account */
+};
+
+/* A decoded frame: head and the member that the type says. */
+struct wire_msg {
+	struct wire_head head;
+	union {
+		struct wire_hello hello;
+		struct wire_empty empty;
+		struct wire_name name;
+		struct wire_power power;
+		struct wire_attach attach;
+		struct wire_why why;
+		struct wire_outcome outcome;
+		struct wire_guest guest;
+		struct wire_count count;
+		struct wire_job job;
+		struct wire_text text;
+		struct wire_attached attached;
+		struct wire_because because;
+		struct wire_who who;
+		struct wire_peer peer;
+		struct wire_spawn spawn;
+		struct wire_jobid jobid;
+		struct wire_gone gone;
+		struct wire_serial serial;
+		struct wire_domain domain;
+		struct wire_pty pty;
+		struct wire_grant grant;
+		struct wire_viewer viewer;
+		struct wire_stream stream;
+		struct wire_output output;
+		struct wire_missed missed;
+		struct wire_writer writer;
+		struct wire_run run;
+		struct wire_phase phase;
+		struct wire_result result;
+		struct wire_account account;
+	} u;
+};
+
+/* Largest frame; a receive buffer of this size takes every one. */
+#define WIRE_FRAME_MAX (sizeof(struct wire_head) + sizeof(struct wire_output))
+
+/*
+ * Everything that is known about a type, for the codec, the tests and the
+ * protocol document.
+ */
+struct wire_layout {
+	uint32_t type;
+	const char *name;
+	enum wire_way way;
+	size_t min;   /* body size, smallest */
+	size_t max;   /* body size, largest */
+	unsigned fds; /* descriptors it carries */
+	struct {
+		uint16_t offset;
+		uint16_t size;
+	} strings[4]; /* size 0 ends the list */
+};
+
+/* NULL for a number that is no type. */
+const struct wire_layout *wire_layout(uint32_t type);
+
+/* The i-th row, NULL past the end: for tests. */
+const struct wire_layout *wire_layout_at(size_t i);
+
+/*
+ * Check len bytes against the type's layout and copy them into msg, zero
+ * filled behind.  way is the only way this socket may carry; HELLO is always
+ * of it.  nfds must be what the type carries.  Returns the body's length,
+ * or -1 with errno EPROTO: the peer is broken or hostile, drop it.
+ */
+ssize_t wire_decode(struct wire_msg *msg, enum wire_way way, const void *frame,
+    size_t len, size_t nfds);
+
+/*
+ * fd_recv() and wire_decode() in one.  Returns the body's length (> 0), 0 at
+ * end of file, -1 with errno (EAGAIN: nothing there; EPROTO: drop the peer).
+ * Descriptors are the caller's; none is left open on failure.
+ */
+ssize_t wire_recv(int fd, struct wire_msg *msg, enum wire_way way, int fds[],
+    size_t *nfds);
+
+/*
+ * Send one frame with a fixed-size body; body points to the struct that the
+ * type says.  Descriptors stay the caller's.  Returns 0 or -1 with errno.
+ */
+int wire_send(int fd, uint32_t type, uint32_t id, const void *body,
+    const int *fds, size_t nfds);
+
+/* Send OUTPUT or INPUT with len (1..WIRE_DATA) console bytes. */
+int wire_send_data(int fd, uint32_t type, uint64_t offset, const void *data,
+    size_t len);
+
+/* Fill in a HELLO of this build; claim may be NULL. */
+void
+wire_hello(struct wire_hello *hello, enum wire_role role, const char *claim);
+
+/*
+ * The version to speak with that peer, or 0 when there is none.  Inner
+ * channels need equal builds: wire_hello_same().
+ */
+unsigned wire_hello_version(const struct wire_hello *peer);
+bool wire_hello_same(const struct wire_hello *peer);
+
+/*
+ * Inner channels at start-up: send our HELLO, wait up to 10 s for the
+ * peer's, check its role and build.  Returns 0 or -1 with errno (EPROTO,
+ * ETIMEDOUT).  fd may be non-blocking.
+ */
+int wire_hello_inner(int fd, enum wire_role self, enum wire_role peer);
+
+#endif
