@@ -100,7 +100,7 @@ file_read_trusted(int dirfd, const char *name, char **text, size_t *len)
 	*text = NULL;
 	*len = 0;
 	fd = openat(dirfd, name,
-	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
 		return open_fault(errno);
 	if (fstat(fd, &st) == -1)

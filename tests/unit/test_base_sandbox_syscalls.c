@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -100,6 +101,32 @@ calls_are_limited_to_listed_values(void **state)
 {
 	(void)state;
 	assert_child_well(use_listed_values);
+}
+
+static void
+list_common_calls_again(void)
+{
+	const struct sandbox_rule rules[] = {
+		{ "close", 0, 0, { 0 }, "" },
+		{ "fcntl", 1, 1, { F_GETFL }, "" },
+		{ "fcntl", 1, 1, { F_DUPFD_CLOEXEC }, "" },
+		{ "newfstatat", 0, 0, { 0 }, "" },
+	};
+	struct stat st;
+
+	sandbox_syscalls(rules, sizeof(rules) / sizeof(rules[0]));
+	CHILD_ASSERT(stat("/", &st) == 0);
+	CHILD_ASSERT(fcntl(0, F_GETFD) != -1);
+	CHILD_ASSERT(fcntl(0, F_GETFL) != -1);
+	CHILD_ASSERT(close(fcntl(0, F_DUPFD_CLOEXEC, 0)) == 0);
+	CHILD_ASSERT(fcntl(0, F_SETOWN, getpid()) == -1 && errno == ENOSYS);
+}
+
+static void
+lists_add_to_what_is_common(void **state)
+{
+	(void)state;
+	assert_child_well(list_common_calls_again);
 }
 
 static void
@@ -524,6 +551,7 @@ main(void)
 #else
 		cmocka_unit_test(unlisted_calls_do_not_exist),
 		cmocka_unit_test(calls_are_limited_to_listed_values),
+		cmocka_unit_test(lists_add_to_what_is_common),
 		cmocka_unit_test(memory_never_becomes_code),
 		cmocka_unit_test(G08_exec_and_fork_are_the_end),
 		cmocka_unit_test(G06_reaching_for_other_processes_is_the_end),
