@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/broker.h"
+
+static bool
+console_frame(void *arg, const struct wire_msg *msg, int *fd)
+{
+	struct broker *b = arg;
+
+	(void)fd;
+	if (msg->head.type == WIRE_VIEWER_GONE)
+		viewer_gone(b, msg->u.viewer.viewer);
+	else if (msg->head.type == WIRE_READY)
+		run_console_ready(b, &msg->u.pty);
+	else if (msg->head.type == WIRE_DRAINED)
+		run_console_drained(b, &msg->u.stream);
+	else
+		log_info("the console server is there");
+	return true;
+}
+
+static void
+console_closed(void *arg, const char *why)
+{
+	struct broker *b = arg;
+
+	log_warn("the console server is gone: %s", why);
+	channel_free(b->console);
+	b->console = NULL;
+	viewer_gone_all(b);
+	run_console_lost(b);
+}
+
+static bool
+watcher_frame(void *arg, const struct wire_msg *msg, int *fd)
+{
+	struct broker *b = arg;
+
+	(void)fd;
+	if (msg->head.type == WIRE_DOMAIN_STATE)
+		state_domain(b, &msg->u.domain);
+	else if (msg->head.type == WIRE_DOMAIN_GONE)
+		state_gone(b, &msg->u.domain);
+	else if (msg->head.type == WIRE_SCANNED)
+		state_scanned(b, &msg->u.serial);
+	else
+		state_watcher_new(b);
+	return true;
+}
+
+static void
+watcher_closed(void *arg, const char *why)
+{
+	struct broker *b = arg;
+
+	log_warn("the watcher is gone: %s", why);
+	channel_free(b->watcher);
+	b->watcher = NULL;
+	state_watcher_lost(b);
+}
+
+static const struct channel_ops console_ops = { console_frame,
+	console_closed };
+static const struct channel_ops watcher_ops = { watcher_frame,
+	watcher_closed };
+
+/* The other end is new; what we had is at its end or about to be. */
+static bool
+supervisor_peer(struct broker *b, uint32_t role, int *fd)
+{
+	struct channel **ch = role == WIRE_ROLE_CONSOLE ? &b->console :
+	    &b->watcher;
+	bool console = role == WIRE_ROLE_CONSOLE;
+
+	if (!console && role != WIRE_ROLE_WATCH)
+		return false;
+	if (*ch != NULL && console)
+		console_closed(b, "replaced");
+	else if (*ch != NULL)
+		watcher_closed(b, "replaced");
+	*ch = channel_new(b->base, *fd,
+	    console ? WIRE_CONSOLE_BROKER : WIRE_WATCH_BROKER,
+	    (enum wire_role)role, console ? &console_ops : &watcher_ops, b);
+	*fd = -1;
+	return true;
+}
+
+static bool
+supervisor_frame(void *arg, const struct wire_msg *msg, int *fd)
+{
+	struct broker *b = arg;
+
+	if (msg->head.type == WIRE_PEER)
+		return supervisor_peer(b, msg->u.peer.role, fd);
+	if (msg->head.type == WIRE_WORKER_GONE) {
+		if (!account_worker_gone(b, &msg->u.gone))
+			run_worker_gone(b, &msg->u.gone);
+		return true;
+	}
+	if (msg->head.type != WIRE_LISTENER)
+		return false;
+	connection_listen(b, *fd);
+	*fd = -1;
+	return true;
+}
+
+static void
+supervisor_closed(void *arg, const char *why)
+{
+	struct broker *b = arg;
+
+	log_info("leaving: the supervisor %s", why);
+	event_base_loopbreak(b->base);
+}
+
+int
+broker_init(struct broker *b, struct policy *policy, int control)
+{
+	static const struct channel_ops ops = { supervisor_frame,
+		supervisor_closed };
+
+	b->policy = policy;
+	connection_init(b);
+	state_init(b);
+	job_init(b);
+	viewer_init(b);
+	b->supervisor = channel_new(b->base, control, WIRE_SUPER_CHILD, 0,
+	    &ops, b);
+	if (b->supervisor == NULL || account_init(b) == -1 ||
+	    reload_init(b) == -1)
+		return -1;
+	return 0;
+}
+
+struct channel *
+broker_spawn(struct broker *b, enum wire_worker kind, uint32_t deadline_ms,
+    const struct channel_ops *ops, void *arg, uint64_t *job)
+{
+	struct wire_spawn spawn = { b->last_job + 1, (uint32_t)kind,
+		deadline_ms };
+	struct channel *ch;
+	int pair[2];
+
+	if (fd_pair(pair) == -1)
+		return NULL;
+	ch = channel_new(b->base, pair[0], WIRE_WORKER_BROKER,
+	    WIRE_ROLE_WORKER, ops, arg);
+	if (ch == NULL) {
+		fd_close(&pair[1]);
+		return NULL;
+	}
+	*job = ++b->last_job;
+	channel_send(b->supervisor, WIRE_SPAWN, 0, &spawn, pair[1]);
+	return ch;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROKER_OPERATION_H
+#define BROKER_OPERATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+#include "wire/err.h"
+#include "wire/wire.h"
+
+struct broker;
+struct connection;
+struct request;
+
+#define OPERATION_GUEST	0x1u	/* the body begins with a guest's name */
+#define OPERATION_POWER	0x2u	/* changes a guest: not without a record */
+#define OPERATION_QUIET	0x8u	/* on record only when it is denied */
+#define OPERATION_VIEW	0x4u	/* who only looks needs the right "view" */
+
+/*
+ * One row per thing that a customer can ask for.  Nothing else is decoded,
+ * and nothing is handled before its right was decided on.
+ */
+struct operation {
+	uint32_t	 type;		/* enum wire_type */
+	const char	*name;
+	enum right	 right;
+	unsigned	 flags;
+	int		(*handler)(struct request *request);
+};
+
+/* An allowed request, for its handler. */
+struct request {
+	struct broker			*broker;
+	struct connection		*connection;
+	const struct operation		*operation;
+	const struct wire_msg		*msg;
+	const struct policy_customer	*customer;
+	const struct policy_guest	*guest;	/* with OPERATION_GUEST */
+	/*
+	 * For the sentence of a refusal.  A handler may add to them; detail
+	 * has to stay valid until it has returned.
+	 */
+	struct err_args			 args;
+	char				 detail[160];
+};
+
+/* The i-th row, NULL past the end. */
+const struct operation *operation_at(size_t i);
+
+/*
+ * The only caller of policy_decide(): the verdict on one operation as of
+ * now.  look is true for who promises not to write.
+ */
+void	 operation_decide(const struct operation *op,
+	    const struct policy_customer *customer, const char *guest,
+	    bool look, struct verdict *verdict);
+
+/*
+ * Decide on one request, put the decision on record and have it done or
+ * refused.  Returns -1 when no client of ours sends that: drop it.
+ */
+int	 operation_dispatch(struct broker *b, struct connection *c,
+	    const struct wire_msg *msg);
+
+#endif

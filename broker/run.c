@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "broker/broker.h"
+#include "wire/err.h"
+
+#define CREATED_MS	2000	/* for the console to have the new pty */
+#define PAUSED_MS	3000	/* for the console to have read it empty */
+#define LEAVE_MS	5000	/* for a worker to end after its result */
+
+void
+run_kill(const struct job *job)
+{
+	const struct wire_jobid id = { job->number };
+
+	channel_send(job->broker->supervisor, WIRE_KILL, 0, &id, -1);
+}
+
+static void
+run_go(struct job *job)
+{
+	const struct wire_jobid id = { job->number };
+
+	job->phase = 0;
+	evtimer_del(job->timer);
+	channel_send(job->worker, WIRE_GO, 0, &id, -1);
+}
+
+static bool
+console_is_ready(const struct job *job)
+{
+	const struct domain *d = job->domain;
+
+	return d->ready_domid == job->created.domid &&
+	    memcmp(d->ready_uuid, job->created.uuid, WIRE_UUID) == 0;
+}
+
+/* The guest stands still until its console listens, or the time is up. */
+static bool
+run_phase(struct job *job, const struct wire_phase *phase)
+{
+	struct broker *b = job->broker;
+
+	if (phase->phase == WIRE_PHASE_REQUESTED)
+		return job->op == WIRE_OP_SHUTDOWN ||
+		    job->op == WIRE_OP_REBOOT;
+	if (phase->phase == WIRE_PHASE_CREATED && job->kind->creates)
+		job->created = *phase;
+	else if (phase->phase != WIRE_PHASE_PAUSED || !job->kind->stops)
+		return false;
+	job->phase = phase->phase;
+	if (!channel_ready(b->console) ||
+	    (job->phase == WIRE_PHASE_CREATED && console_is_ready(job))) {
+		run_go(job);
+		return true;
+	}
+	if (job->phase == WIRE_PHASE_PAUSED)
+		channel_send(b->console, WIRE_DRAIN, 0, &job->stream, -1);
+	job_timer(job, job->phase == WIRE_PHASE_PAUSED ? PAUSED_MS :
+	    CREATED_MS);
+	return true;
+}
+
+static bool
+worker_frame(void *arg, const struct wire_msg *msg, int *fd)
+{
+	struct job *job = arg;
+
+	(void)fd;
+	if (msg->head.type == WIRE_HELLO)
+		return true;
+	if (job->has_result)
+		return false;
+	if (msg->head.type == WIRE_PHASE)
+		return msg->u.phase.job == job->number &&
+		    run_phase(job, &msg->u.phase);
+	if (msg->head.type != WIRE_RESULT ||
+	    msg->u.result.job != job->number || msg->u.result.err > 0 ||
+	    msg->u.result.err <= -VPSH_ERR_COUNT)
+		return false;
+	job->has_result = true;
+	job->phase = 0;
+	job->err = msg->u.result.err;
+	job->value = msg->u.result.number;
+	if (job->err != VPSH_OK)
+		log_warn("%s of %s (%s) failed, ref %s: %s", job->kind->verb,
+		    job->domain->name, job->customer, job->ref,
+		    msg->u.result.text);
+	job_timer(job, LEAVE_MS);
+	return true;
+}
+
+static void
+worker_closed(void *arg, const char *why)
+{
+	struct job *job = arg;
+
+	channel_free(job->worker);
+	job->worker = NULL;
+	job->phase = 0;
+	if (job->has_result || job->broken_off)
+		return;
+	log_warn("the worker of job %s: %s", job->ref, why);
+	run_kill(job);
+}
+
+void
+run_start(struct job *job)
+{
+	static const struct channel_ops ops = { worker_frame, worker_closed };
+	struct broker *b = job->broker;
+	struct wire_run run = { .op = (uint32_t)job->op };
+
+	job->worker = broker_spawn(b, WIRE_WORKER_RUN, job->kind->deadline_ms,
+	    &ops, job, &job->number);
+	if (job->worker == NULL) {
+		job_end(job, VPSH_ERR_MEMORY_HOST, 0);
+		return;
+	}
+	job->state = JOB_RUNNING;
+	job->turn = ++b->jobs.turns;
+	if (job->kind->creates)
+		b->jobs.creating++;
+	run.job = job->number;
+	memcpy(run.ref, job->ref, sizeof(run.ref));
+	memcpy(run.customer, job->customer, sizeof(run.customer));
+	memcpy(run.guest, job->guest, sizeof(run.guest));
+	if (job->domain->present)
+		memcpy(run.uuid, job->domain->now.uuid, sizeof(run.uuid));
+	channel_send(job->worker, WIRE_RUN, 0, &run, -1);
+}
+
+void
+run_timer(struct job *job)
+{
+	if (job->phase != 0)
+		run_go(job);
+	else
+		run_kill(job);
+}
+
+void
+run_worker_gone(struct broker *b, const struct wire_gone *gone)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		if (job->state == JOB_RUNNING && job->number == gone->job)
+			break;
+	if (job == NULL)
+		return;
+	if (job->broken_off)
+		job_end(job, VPSH_ERR_FAILED, 0);
+	else if (!job->has_result && gone->status == -1)
+		job_end(job, VPSH_ERR_MEMORY_HOST, 0);
+	else if (!job->has_result && gone->killed)
+		job_end(job, VPSH_ERR_TIMEOUT, job->kind->deadline_ms / 1000);
+	else if (!job->has_result)
+		job_end(job, VPSH_ERR_WORKER, 0);
+	else if (job->err == VPSH_OK && job->wait_s != 0)
+		job_watch(job);
+	else
+		job_end(job, job->err, job->value);
+}
+
+void
+run_console_ready(struct broker *b, const struct wire_pty *pty)
+{
+	const struct policy_customer *customer = policy_customer(b->policy,
+	    pty->customer);
+	const struct policy_guest *guest = customer == NULL ? NULL :
+	    policy_guest(customer, pty->guest);
+	struct domain *d = guest == NULL ? NULL : state_of(b, guest->domain);
+
+	if (d == NULL)
+		return;
+	memcpy(d->ready_uuid, pty->uuid, sizeof(d->ready_uuid));
+	d->ready_domid = pty->domid;
+	if (d->holder != NULL && d->holder->phase == WIRE_PHASE_CREATED &&
+	    console_is_ready(d->holder))
+		run_go(d->holder);
+}
+
+void
+run_console_drained(struct broker *b, const struct wire_stream *stream)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		if (job->phase == WIRE_PHASE_PAUSED &&
+		    strcmp(job->stream.customer, stream->customer) == 0 &&
+		    strcmp(job->stream.guest, stream->guest) == 0)
+			run_go(job);
+}
+
+void
+run_console_lost(struct broker *b)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		if (job->phase != 0)
+			run_go(job);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROKER_STATE_H
+#define BROKER_STATE_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+#include "wire/wire.h"
+
+struct broker;
+struct connection;
+struct event;
+struct job;
+
+/* Each class has its own allowance, so that none uses up another's. */
+enum rate_class {
+	RATE_BOOT,		/* start, reboot, reset */
+	RATE_SHUTDOWN,
+	RATE_DESTROY,
+	RATE_CONSOLE,
+	RATE_CLASSES
+};
+
+struct rate {
+	int64_t	since_ms;
+	int	count;
+};
+
+#define STATE_RESTARTS	5
+
+/* A Xen domain that some guest of the policy is: what we know of it. */
+struct domain {
+	TAILQ_ENTRY(domain)	 link;		/* domains.list */
+	char			 name[WIRE_DOMAIN];
+	struct wire_domain	 now;		/* the watcher's last word */
+	unsigned		 watcher;	/* which watcher said it */
+	bool			 present;
+	bool			 suspended;	/* its last shutdown was a save */
+	struct job		*holder;	/* runs or queues, holds it */
+	struct job		*next;		/* a destroy that waits for that */
+	struct job		*watch;		/* waits for the guest */
+	char			 last[WIRE_TEXT]; /* how the last job failed */
+	int64_t			 last_ms;
+	/* The newest console: one may be ready before its job says so. */
+	uint8_t			 ready_uuid[WIRE_UUID];
+	uint32_t		 ready_domid;
+	/* When a death of its own accord had it booted again. */
+	bool			 died;
+	int64_t			 restarts_ms[STATE_RESTARTS];
+	struct rate		 rates[RATE_CLASSES];
+};
+
+/* A request that waits until the watcher has looked once more. */
+struct lookout {
+	TAILQ_ENTRY(lookout)	 link;		/* domains.lookouts */
+	struct broker		*broker;
+	struct connection	*connection;
+	uint32_t		 id;		/* of the request */
+	char			 guest[WIRE_NAME];	/* empty: all */
+	uint32_t		 serial;	/* of the scan it waits for */
+	struct event		*timer;
+};
+
+struct domains {
+	TAILQ_HEAD(, domain)	 list;
+	TAILQ_HEAD(, lookout)	 lookouts;
+	unsigned		 watcher;	/* counts watchers */
+	uint32_t		 asked;		/* serial of the newest scan */
+	uint32_t		 answered;
+	bool			 known;		/* Xen answered this watcher */
+};
+
+void	 state_init(struct broker *b);
+
+/* The record of that domain, made when needed.  NULL: no memory. */
+struct domain *state_of(struct broker *b, const char *domain);
+
+/* Forget what no policy claims any more. */
+void	 state_prune(struct broker *b);
+
+/* What a customer sees: enum wire_state with our own jobs counted in. */
+enum wire_state state_shown(const struct broker *b, const struct domain *d);
+
+/* Answer LIST (guest "") or STATUS when the watcher has looked.  0 or -1. */
+int	 state_answer_later(struct broker *b, struct connection *c,
+	    uint32_t id, const char *guest);
+void	 state_forget_connection(struct broker *b, struct connection *c);
+
+/*
+ * May one more be done now?  Counts it and returns 0, or the seconds until
+ * it may.
+ */
+int	 state_rate(struct rate *rate, int per_minute);
+
+/* Will it be booted again after this death?  No: it dies too often. */
+bool	 state_restart_allowed(const struct domain *d);
+
+void	 state_watcher_new(struct broker *b);
+void	 state_watcher_lost(struct broker *b);
+void	 state_domain(struct broker *b, const struct wire_domain *now);
+void	 state_gone(struct broker *b, const struct wire_domain *last);
+void	 state_scanned(struct broker *b, const struct wire_serial *scan);
+
+#endif

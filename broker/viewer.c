@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "broker/broker.h"
+#include "broker/operation.h"
+
+#define CONSOLES_PER_MINUTE	30
+
+struct viewer {
+	TAILQ_ENTRY(viewer)	 link;	/* viewers.list */
+	uint64_t		 number;
+	struct connection	*connection;	/* NULL: it is being ended */
+	const struct operation	*operation;
+	bool			 look;		/* promised not to write */
+	char			 customer[WIRE_NAME];
+	char			 guest[WIRE_NAME];
+	char			 domain[WIRE_DOMAIN];
+};
+
+void
+viewer_init(struct broker *b)
+{
+	TAILQ_INIT(&b->viewers.list);
+}
+
+static void
+record(struct broker *b, const struct viewer *v, const char *event)
+{
+	const struct audit_record r = { .event = event,
+		.customer = v->customer, .verb = v->operation->name,
+		.guest = v->guest, .domain = v->domain,
+		.peer = v->connection == NULL ? NULL :
+		    connection_peer(v->connection) };
+
+	audit_write(&b->audit, &r);
+}
+
+static void
+viewer_free(struct broker *b, struct viewer *v)
+{
+	record(b, v, "detach");
+	if (v->connection != NULL)
+		connection_pending(v->connection, -1);
+	TAILQ_REMOVE(&b->viewers.list, v, link);
+	free(v);
+}
+
+void
+viewer_gone(struct broker *b, uint64_t number)
+{
+	struct viewer *v;
+
+	TAILQ_FOREACH(v, &b->viewers.list, link)
+		if (v->number == number)
+			break;
+	if (v != NULL)
+		viewer_free(b, v);
+}
+
+void
+viewer_gone_all(struct broker *b)
+{
+	struct viewer *v;
+
+	while ((v = TAILQ_FIRST(&b->viewers.list)) != NULL)
+		viewer_free(b, v);
+}
+
+/* It counts until the console server has said that it is gone. */
+static void
+viewer_revoke(struct broker *b, const struct viewer *v)
+{
+	const struct wire_viewer revoke = { v->number };
+
+	channel_send(b->console, WIRE_REVOKE, 0, &revoke, -1);
+}
+
+void
+viewer_forget_connection(struct broker *b, const struct connection *c)
+{
+	struct viewer *v;
+
+	TAILQ_FOREACH(v, &b->viewers.list, link)
+		if (v->connection == c) {
+			v->connection = NULL;
+			viewer_revoke(b, v);
+		}
+}
+
+void
+viewer_recheck_all(struct broker *b)
+{
+	struct viewer *v;
+	struct verdict verdict;
+
+	TAILQ_FOREACH(v, &b->viewers.list, link) {
+		operation_decide(v->operation,
+		    policy_customer(b->policy, v->customer), v->guest,
+		    v->look, &verdict);
+		if (verdict.err != VPSH_OK)
+			viewer_revoke(b, v);
+	}
+}
+
+static int
+count_viewers(const struct broker *b, const char *domain)
+{
+	const struct viewer *v;
+	int count = 0;
+
+	TAILQ_FOREACH(v, &b->viewers.list, link)
+		count += strcmp(v->domain, domain) == 0;
+	return count;
+}
+
+static struct viewer *
+viewer_new(const struct request *r)
+{
+	struct broker *b = r->broker;
+	struct viewer *v = calloc(1, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	v->number = ++b->viewers.last;
+	v->connection = r->connection;
+	v->operation = r->operation;
+	v->look = (r->msg->u.attach.flags & WIRE_ATTACH_VIEW) != 0;
+	(void)text_copy(v->customer, sizeof(v->customer), r->customer->name);
+	(void)text_copy(v->guest, sizeof(v->guest), r->guest->name);
+	(void)text_copy(v->domain, sizeof(v->domain), r->guest->domain);
+	TAILQ_INSERT_TAIL(&b->viewers.list, v, link);
+	connection_pending(r->connection, 1);
+	return v;
+}
+
+/* One end to each side; after this no byte of it comes by here. */
+static void
+grant(const struct request *r, const struct viewer *v,
+    const struct domain *d, const int pair[2])
+{
+	const struct wire_attach *ask = &r->msg->u.attach;
+	const struct policy_guest *first = policy_by_domain(
+	    r->broker->policy, d->name);
+	bool may_write = r->operation->type == WIRE_CONSOLE && !v->look;
+	struct wire_grant to_console = { .viewer = v->number,
+		.from = ask->from, .tail = ask->tail, .may_write = may_write,
+		.log = (ask->flags & WIRE_ATTACH_LOG) != 0 };
+	struct wire_attached to_client = { .viewer = v->number,
+		.may_write = may_write,
+		.state = (uint32_t)state_shown(r->broker, d) };
+
+	(void)text_copy(to_console.customer, sizeof(to_console.customer),
+	    first->owner);
+	(void)text_copy(to_console.guest, sizeof(to_console.guest),
+	    first->name);
+	memcpy(to_console.who, v->customer, sizeof(to_console.who));
+	memcpy(to_client.guest, v->guest, sizeof(to_client.guest));
+	channel_send(r->broker->console, WIRE_GRANT, 0, &to_console, pair[0]);
+	connection_send_fd(r->connection, WIRE_ATTACHED, r->msg->head.id,
+	    &to_client, pair[1]);
+}
+
+int
+viewer_attach(struct request *r)
+{
+	struct broker *b = r->broker;
+	struct domain *d = state_of(b, r->guest->domain);
+	struct viewer *v;
+	int pair[2];
+
+	if (!channel_ready(b->console) ||
+	    policy_by_domain(b->policy, r->guest->domain) == NULL)
+		return VPSH_ERR_CONSOLE;
+	if (d == NULL)
+		return VPSH_ERR_MEMORY_HOST;
+	if (count_viewers(b, d->name) >= r->customer->limits.consoles) {
+		r->args.detail = "as many sessions as may look at it";
+		return VPSH_ERR_BUSY;
+	}
+	r->args.number = state_rate(&d->rates[RATE_CONSOLE],
+	    CONSOLES_PER_MINUTE);
+	if (r->args.number != 0)
+		return VPSH_ERR_RATE;
+	if (fd_pair(pair) == -1)
+		return VPSH_ERR_MEMORY_HOST;
+	v = viewer_new(r);
+	if (v == NULL) {
+		fd_close(&pair[0]);
+		fd_close(&pair[1]);
+		return VPSH_ERR_MEMORY_HOST;
+	}
+	record(b, v, "attach");
+	grant(r, v, d, pair);
+	return VPSH_OK;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROKER_VIEWER_H
+#define BROKER_VIEWER_H
+
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+struct broker;
+struct connection;
+struct request;
+
+/*
+ * Who looks at which console.  The bytes go from the console server to the
+ * client over a socket of their own; the broker only says who may, and takes
+ * it back.
+ */
+struct viewers {
+	TAILQ_HEAD(, viewer)	list;
+	uint64_t		last;	/* numbers never come twice */
+};
+
+void	 viewer_init(struct broker *b);
+
+/* Handler of CONSOLE and LOG. */
+int	 viewer_attach(struct request *r);
+
+/* The console server says that this one has ended. */
+void	 viewer_gone(struct broker *b, uint64_t number);
+/* The console server is gone, and all of them with it. */
+void	 viewer_gone_all(struct broker *b);
+
+void	 viewer_forget_connection(struct broker *b,
+	    const struct connection *c);
+
+/* The policy changed: end what is not allowed any more. */
+void	 viewer_recheck_all(struct broker *b);
+
+#endif

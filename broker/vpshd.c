@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/capability.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "base/text.h"
+#include "broker/vpshd.h"
+
+/* The supervisor itself only ends its children, who have other uids. */
+static const int own_caps[] = { CAP_KILL };
+
+/*
+ * What processes that we start as root can have.  Workers and hotplug
+ * scripts must work as they do under xl; what none of them can have a use
+ * for is gone for all of them: clock, reboot, kernel log, audit, MAC, file
+ * capabilities, leases, immutable flags, wake alarms, tty configuration.
+ */
+static const int child_caps[] = {
+	CAP_SETUID,		/* broker, console, pygrub, QEMU change uid */
+	CAP_SETGID,
+	CAP_SETPCAP,		/* children empty their own bounding set */
+	CAP_KILL,		/* scripts and QEMU under other uids */
+	CAP_CHOWN,		/* libxl gives files to a restricted QEMU */
+	CAP_FOWNER,
+	CAP_FSETID,
+	CAP_DAC_OVERRIDE,	/* images and logs that root does not own */
+	CAP_DAC_READ_SEARCH,
+	CAP_SYS_CHROOT,		/* QEMU and pygrub in their cages */
+	CAP_SYS_ADMIN,		/* their mount namespaces; dm, loop, drbd */
+	CAP_SYS_PTRACE,		/* watcher: which pty is xenconsoled's */
+	CAP_SYS_RESOURCE,	/* descriptors in flight, QEMU's limits */
+	CAP_SYS_NICE,		/* scripts that use ionice or taskset */
+	CAP_IPC_LOCK,		/* hypercall buffers, QEMU's memory */
+	CAP_SYS_RAWIO,		/* QEMU: MSI-X tables of passed PCI devices */
+	CAP_SYS_MODULE,		/* scripts: modprobe nbd, iptables-legacy */
+	CAP_MKNOD,		/* block scripts: device nodes */
+	CAP_NET_ADMIN,		/* vif scripts: bridge, tc, iptables */
+	CAP_NET_RAW,		/* iptables, arping */
+	CAP_NET_BIND_SERVICE,	/* a vif script's dnsmasq */
+	CAP_NET_BROADCAST
+};
+
+/* The run-time folders, unless tmpfiles.d made them, and our lock. */
+static void
+prepare_run(const char *run)
+{
+	static const char *const folders[] = { "", "/ring", "/lock" };
+	char path[PATH_MAX];
+	size_t i;
+	int fd;
+
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		(void)text_format(path, sizeof(path), "%s%s", run, folders[i]);
+		if (mkdir(path, i == 0 ? 0755 : 0700) == -1 && errno != EEXIST)
+			fatal("cannot make %s: %s", path, strerror(errno));
+	}
+	(void)text_format(path, sizeof(path), "%s/vpshd.lock", run);
+	/* Held until we exit. */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+		fatal("cannot lock %s (is another vpshd running?): %s", path,
+		    strerror(errno));
+}
+
+static void
+on_chld(evutil_socket_t number, short what, void *arg)
+{
+	struct vpshd *d = arg;
+
+	(void)number;
+	(void)what;
+	child_reap_all(d);
+	worker_reap_all(d);
+	if (d->stopping && !child_any(d))
+		event_base_loopbreak(d->base);
+}
+
+static void
+on_term(evutil_socket_t number, short what, void *arg)
+{
+	struct vpshd *d = arg;
+
+	log_info("stopping on signal %d", (int)number);
+	child_stop_all(d);
+	on_chld(number, what, arg);
+}
+
+static void
+watch_signal(struct vpshd *d, int number, event_callback_fn callback)
+{
+	struct event *event = evsignal_new(d->base, number, callback, d);
+
+	if (event == NULL || event_add(event, NULL) == -1)
+		fatal("cannot watch signal %d", number);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct vpshd d;
+	char run[PATH_MAX], path[PATH_MAX];
+	int c;
+
+	d.libexec = VPSH_LIBEXEC;
+	while ((c = getopt(argc, argv, "p:x:")) == 'p' || c == 'x')
+		*(c == 'p' ? &d.prefix : &d.libexec) = optarg;
+	if (c != -1 || optind != argc) {
+		fprintf(stderr, "usage: vpshd [-p prefix] [-x libexecdir]\n");
+		return 2;
+	}
+
+	/* 1. What the start-up needs. */
+	fd_close_from(3);
+	log_open("vpshd", d.prefix != NULL);
+	umask(022);
+	if (text_format(run, sizeof(run), "%s%s", d.prefix != NULL ?
+	    d.prefix : "", VPSH_RUN) == -1 ||
+	    text_format(path, sizeof(path), "%s/broker.sock", run) == -1)
+		fatal("%s: too long", d.prefix);
+	prepare_run(run);
+	/* 0666: who connects is known by the kernel, not by the mode. */
+	d.listener = fd_listen(path, 0666, getegid());
+	if (d.listener == -1)
+		fatal("cannot listen on %s: %s", path, strerror(errno));
+
+	/* 2. Privilege: uid 0 stays, most of what it means goes. */
+	if (chdir("/") == -1)
+		fatal("cannot change to /: %s", strerror(errno));
+	sandbox_caps(own_caps, sizeof(own_caps) / sizeof(own_caps[0]),
+	    child_caps, sizeof(child_caps) / sizeof(child_caps[0]));
+
+	/* 3. The loop. */
+	d.base = event_base_new();
+	if (d.base == NULL)
+		fatal("no event loop");
+	signal(SIGPIPE, SIG_IGN);
+	watch_signal(&d, SIGCHLD, on_chld);
+	watch_signal(&d, SIGTERM, on_term);
+	watch_signal(&d, SIGINT, on_term);
+	if (worker_init_all(&d) == -1 || child_init_all(&d) == -1)
+		fatal("no memory");
+	event_base_dispatch(d.base);
+	unlink(path);
+	log_info("stopped");
+	return 0;
+}

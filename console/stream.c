@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "console/server.h"
+#include "console/stream.h"
+#include "wire/err.h"
+
+/*
+ * Bytes taken from one pty in one turn of the loop: a guest that floods its
+ * console leaves the others their turn.
+ */
+#define TURN_BYTES 32768
+
+#define MARK_CLOSED "console closed; waiting for the guest"
+
+/* Bytes of an old pty that are still taken when a new one replaces it. */
+#define REST_BYTES 65536
+
+static void stream_drained(struct stream *);
+
+static void
+stream_pump(struct stream *stream)
+{
+	struct viewer *viewer, *next;
+
+	for (viewer = TAILQ_FIRST(&stream->viewers); viewer != NULL;
+	     viewer = next) {
+		next = TAILQ_NEXT(viewer, link);
+		viewer_pump(viewer);
+	}
+}
+
+void
+stream_mark(struct stream *stream, const char *text)
+{
+	struct stream_mark *mark =
+	    &stream->marks[stream->next_mark % STREAM_MARKS];
+	struct viewer *viewer;
+
+	mark->offset = ring_end(&stream->ring);
+	(void)text_copy(mark->text, sizeof(mark->text), text);
+	stream->next_mark++;
+	TAILQ_FOREACH(viewer, &stream->viewers, link)
+		viewer_wake(viewer);
+}
+
+const struct stream_mark *
+stream_mark_at(const struct stream *stream, uint64_t *number)
+{
+	if (*number + STREAM_MARKS < stream->next_mark)
+		*number = stream->next_mark - STREAM_MARKS;
+	if (*number == stream->next_mark)
+		return NULL;
+	return &stream->marks[*number % STREAM_MARKS];
+}
+
+/* --- the pty ------------------------------------------------------------- */
+
+static void
+input_forget(struct stream *stream)
+{
+	free(stream->input);
+	stream->input = NULL;
+	stream->input_len = 0;
+	if (stream->writer != NULL)
+		viewer_resume(stream->writer);
+}
+
+/* Give up pty and lock, in this order: xl console may come in after us. */
+static void
+pty_release(struct stream *stream)
+{
+	if (stream->readable != NULL)
+		event_free(stream->readable);
+	if (stream->writable != NULL)
+		event_free(stream->writable);
+	stream->readable = stream->writable = NULL;
+	fd_close(&stream->fd);
+	fd_close(&stream->lock);
+	/* Keys for a guest that is gone are not for its next boot. */
+	input_forget(stream);
+}
+
+void
+stream_close(struct stream *stream, const char *text)
+{
+	if (stream->fd == -1)
+		return;
+	pty_release(stream);
+	stream->closed = true;
+	stream_mark(stream, text);
+	if (stream->draining)
+		stream_drained(stream);
+}
+
+/*
+ * Take up to max bytes.  False when the pty hung up, which Linux shows as 0
+ * or as EIO.
+ */
+static bool
+pty_take(struct stream *stream, size_t max)
+{
+	size_t taken = 0;
+	ssize_t n = 0;
+
+	while (taken < max) {
+		n = ring_read(&stream->ring, stream->fd);
+		if (n > 0) {
+			taken += (size_t)n;
+			continue;
+		}
+		if (n == -1 && errno == EINTR)
+			continue;
+		break;
+	}
+	if (taken > 0)
+		stream->heard_ms = clock_ms();
+	return taken >= max || (n == -1 && errno == EAGAIN);
+}
+
+static void
+stream_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+
+	(void)fd;
+	(void)what;
+	if (!pty_take(stream, TURN_BYTES)) {
+		stream_close(stream, MARK_CLOSED);
+		server_lost(stream);
+	}
+	stream_pump(stream);
+}
+
+/* Put waiting keys into the pty as far as it takes them. */
+static void
+input_flush(struct stream *stream)
+{
+	ssize_t n;
+
+	while (stream->input_len > 0) {
+		n = write(stream->fd, stream->input, stream->input_len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			(void)event_add(stream->writable, NULL);
+			break;
+		}
+		if (n <= 0) {
+			/* It hung up: the next read says so. */
+			stream->input_len = 0;
+			break;
+		}
+		stream->input_len -= (size_t)n;
+		memmove(stream->input, stream->input + n, stream->input_len);
+	}
+	if (stream->input_len == 0)
+		input_forget(stream);
+	else if (stream->writer != NULL &&
+	    stream->input_len <= STREAM_INPUT / 2)
+		viewer_resume(stream->writer);
+}
+
+static void
+stream_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	input_flush(arg);
+}
+
+bool
+stream_takes_input(const struct stream *stream)
+{
+	return stream->input_len + WIRE_DATA <= STREAM_INPUT;
+}
+
+void
+stream_input(struct stream *stream, const uint8_t *data, size_t len)
+{
+	if (stream->fd == -1)
+		return;
+	if (stream->input == NULL) {
+		stream->input = malloc(STREAM_INPUT);
+		if (stream->input == NULL) {
+			log_error("no memory for input to %s/%s: %zu bytes "
+				  "lost",
+			    stream->customer, stream->guest, len);
+			return;
+		}
+	}
+	memcpy(stream->input + stream->input_len, data, len);
+	stream->input_len += len;
+	input_flush(stream);
+}
+
+/* --- a new pty ----------------------------------------------------------- */
+
+/*
+ * Find the bytes of earlier boots, or of before we were restarted.  Without
+ * a usable file there is memory, and the console works all the same.
+ */
+static int
+ring_find(struct stream *stream, int fd)
+{
+	bool had = stream->ring.head != NULL;
+	uint64_t end = ring_end(&stream->ring);
+	enum ring_found found = RING_SAME;
+	struct viewer *viewer;
+	size_t i;
+
+	if (fd != -1 &&
+	    ring_bind(&stream->ring, fd, stream->customer, stream->guest,
+		&found) == -1)
+		log_error("ring of %s/%s cannot be used (%s): its bytes are "
+			  "kept in memory",
+		    stream->customer, stream->guest, strerror(errno));
+	if (found == RING_REFUSED)
+		log_error("ring of %s/%s was damaged or another guest's: "
+			  "started afresh",
+		    stream->customer, stream->guest);
+	if (ring_ready(&stream->ring, stream->customer, stream->guest) == -1)
+		return -1;
+	if (ring_end(&stream->ring) != end)
+		for (i = 0; i < STREAM_MARKS; i++)
+			stream->marks[i].offset = ring_end(&stream->ring);
+	TAILQ_FOREACH(viewer, &stream->viewers, link) {
+		if (!had)
+			viewer_place(viewer);
+		else if (ring_end(&stream->ring) != end)
+			viewer->offset = ring_end(&stream->ring);
+	}
+	if (found == RING_TORN)
+		stream_mark(stream,
+		    "the console service was restarted; "
+		    "bytes of one read may be missing here");
+	return 0;
+}
+
+static bool
+pty_prepare(struct stream *stream, int pty)
+{
+	struct stat st;
+
+	if (fstat(pty, &st) == -1 || !S_ISCHR(st.st_mode) || !isatty(pty) ||
+	    fd_set_nonblock(pty) == -1) {
+		log_error("console of %s/%s is no terminal: not used",
+		    stream->customer, stream->guest);
+		return false;
+	}
+	stream->tty = st.st_rdev;
+	return true;
+}
+
+/* Say that there is a console again, unless nobody noticed that not. */
+static void
+mark_opened(struct stream *stream, const struct wire_pty *who, bool renewed)
+{
+	char text[WIRE_TEXT];
+
+	if (renewed)
+		return;
+	if (who->boot != 0)
+		(void)text_format(text, sizeof(text),
+		    "console opened (boot %llu)",
+		    (unsigned long long)who->boot);
+	else
+		(void)text_copy(text, sizeof(text), "console opened");
+	stream_mark(stream, text);
+}
+
+static int
+pty_listen(struct stream *stream)
+{
+	struct event_base *base = stream->server->base;
+
+	stream->readable = event_new(base, stream->fd, EV_READ | EV_PERSIST,
+	    stream_readable, stream);
+	stream->writable = event_new(base, stream->fd, EV_WRITE,
+	    stream_writable, stream);
+	if (stream->readable == NULL || stream->writable == NULL)
+		return -1;
+	return event_add(stream->readable, NULL);
+}
+
+/* The same boot's console: handed over again, or found after our restart. */
+static bool
+is_renewal(const struct stream *stream, const struct wire_pty *who)
+{
+	if (stream->closed)
+		return false;
+	if (stream->pty.boot != 0 || stream->fd != -1)
+		return stream->pty.boot == who->boot &&
+		    memcmp(stream->pty.uuid, who->uuid, WIRE_UUID) == 0;
+	return stream->ring.head != NULL && who->boot != 0 &&
+	    stream->ring.head->boot == who->boot;
+}
+
+int
+stream_open(struct stream *stream, const struct wire_pty *who, int pty,
+    int lock, int ring)
+{
+	bool renewed;
+
+	if (stream->fd != -1) {
+		(void)pty_take(stream, REST_BYTES);
+		pty_release(stream);
+	}
+	if (!pty_prepare(stream, pty) || ring_find(stream, ring) == -1) {
+		fd_close(&pty);
+		fd_close(&lock);
+		return -1;
+	}
+	renewed = is_renewal(stream, who);
+	stream->fd = pty;
+	stream->lock = lock;
+	stream->pty = *who;
+	stream->closed = false;
+	stream->heard_ms = clock_ms();
+	if (pty_listen(stream) == -1) {
+		stream_close(stream, MARK_CLOSED);
+		return -1;
+	}
+	mark_opened(stream, who, renewed);
+	ring_set_boot(&stream->ring, who->boot);
+	server_ready(stream);
+	return 0;
+}
+
+/* --- drain --------------------------------------------------------------- */
+
+static void
+drain_wait(struct stream *stream, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	if (event_add(stream->drain, &tv) == -1)
+		stream_drained(stream);
+}
+
+static void
+stream_drained(struct stream *stream)
+{
+	stream->draining = false;
+	(void)event_del(stream->drain);
+	server_drained(stream);
+}
+
+static void
+drain_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+	int64_t now = clock_ms(), left;
+
+	(void)fd;
+	(void)what;
+	left = stream->heard_ms + STREAM_QUIET_MS - now;
+	if (left > stream->drain_until - now)
+		left = stream->drain_until - now;
+	if (left > 0)
+		drain_wait(stream, left);
+	else
+		stream_drained(stream);
+}
+
+void
+stream_drain(struct stream *stream)
+{
+	int64_t now = clock_ms();
+
+	if (stream->fd == -1) {
+		stream_drained(stream);
+		return;
+	}
+	stream->draining = true;
+	stream->drain_until = now + STREAM_DRAIN_MS;
+	/* Silence counts from here: what is on its way is still coming. */
+	stream->heard_ms = now;
+	drain_wait(stream, STREAM_QUIET_MS);
+}
+
+/* --- viewers ------------------------------------------------------------- */
+
+static void
+writer_set(struct stream *stream, struct viewer *writer)
+{
+	struct viewer *viewer;
+
+	/* Whoever had to wait with its keys need not any more. */
+	if (stream->writer != NULL)
+		viewer_resume(stream->writer);
+	stream->writer = writer;
+	TAILQ_FOREACH(viewer, &stream->viewers, link) {
+		viewer->writer_due = true;
+		viewer_wake(viewer);
+	}
+}
+
+/* A phone drops its line and calls again: the old session gives way. */
+static bool
+gives_way(const struct viewer *writer, const struct viewer *to)
+{
+	return strcmp(writer->who, to->who) == 0 &&
+	    clock_ms() - writer->input_ms >= STREAM_SILENT_MS;
+}
+
+void
+stream_join(struct stream *stream, struct viewer *viewer)
+{
+	TAILQ_INSERT_TAIL(&stream->viewers, viewer, link);
+	if (viewer->may_write &&
+	    (stream->writer == NULL || gives_way(stream->writer, viewer)))
+		writer_set(stream, viewer);
+	viewer->writer_due = !viewer->log;
+}
+
+void
+stream_leave(struct stream *stream, struct viewer *viewer)
+{
+	struct viewer *other;
+
+	TAILQ_REMOVE(&stream->viewers, viewer, link);
+	if (stream->writer != viewer)
+		return;
+	stream->writer = NULL;
+	TAILQ_FOREACH(other, &stream->viewers, link)
+		if (other->may_write)
+			break;
+	writer_set(stream, other);
+}
+
+void
+stream_take(struct stream *stream, struct viewer *viewer)
+{
+	if (viewer->may_write && stream->writer != viewer) {
+		log_info("%s takes the write side of %s/%s", viewer->who,
+		    stream->customer, stream->guest);
+		viewer->input_ms = clock_ms();
+		writer_set(stream, viewer);
+	} else {
+		viewer->writer_due = true;
+		viewer_wake(viewer);
+	}
+}
+
+/* --- life ---------------------------------------------------------------- */
+
+struct stream *
+stream_new(struct server *server, const char *customer, const char *guest)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+
+	if (stream == NULL)
+		return NULL;
+	stream->server = server;
+	stream->fd = stream->lock = -1;
+	ring_init(&stream->ring);
+	TAILQ_INIT(&stream->viewers);
+	(void)text_copy(stream->customer, sizeof(stream->customer), customer);
+	(void)text_copy(stream->guest, sizeof(stream->guest), guest);
+	stream->drain = evtimer_new(server->base, drain_timer, stream);
+	if (stream->drain == NULL) {
+		free(stream);
+		return NULL;
+	}
+	return stream;
+}
+
+void
+stream_free(struct stream *stream)
+{
+	struct viewer *viewer;
+
+	while ((viewer = TAILQ_FIRST(&stream->viewers)) != NULL)
+		viewer_end(viewer, VPSH_ERR_FAILED);
+	pty_release(stream);
+	event_free(stream->drain);
+	ring_free(&stream->ring);
+	free(stream);
+}
+
+bool
+stream_idle(const struct stream *stream)
+{
+	return stream->fd == -1 && stream->ring.head == NULL &&
+	    TAILQ_EMPTY(&stream->viewers);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "console/server.h"
+#include "console/stream.h"
+#include "console/viewer.h"
+#include "wire/err.h"
+
+/* Frames sent or taken in one turn, so that all get theirs. */
+#define TURN_SEND 4
+#define TURN_TAKE 8
+
+enum sent {
+	SENT,
+	SENT_NOTHING, /* there is nothing to send */
+	SENT_BLOCKED, /* its socket is full */
+	SENT_FAILED
+};
+
+void
+viewer_place(struct viewer *viewer)
+{
+	struct stream *stream = viewer->stream;
+	uint64_t end = ring_end(&stream->ring);
+
+	viewer->offset = ring_resolve(&stream->ring, viewer->from,
+	    viewer->tail);
+	if (viewer->offset > end) {
+		/* The ring is younger than what it saw: all of it is new. */
+		viewer->offset = ring_start(&stream->ring);
+		viewer->note = "the console's memory was lost; what was "
+			       "printed meanwhile is missing";
+		viewer->note_at = viewer->offset;
+	}
+	viewer->until = end;
+}
+
+static void
+viewer_fail(struct viewer *viewer)
+{
+	viewer_end(viewer, VPSH_ERR_FAILED);
+}
+
+/* Stop or start listening to it, according to whether there is room. */
+static void
+viewer_stall(struct viewer *viewer, bool stall)
+{
+	if (viewer->stalled == stall)
+		return;
+	viewer->stalled = stall;
+	if (stall) {
+		(void)event_del(viewer->readable);
+		(void)event_add(viewer->closed, NULL);
+	} else {
+		(void)event_del(viewer->closed);
+		(void)event_add(viewer->readable, NULL);
+	}
+}
+
+void
+viewer_resume(struct viewer *viewer)
+{
+	viewer_stall(viewer, false);
+}
+
+/* One frame from the customer's side.  False: no more now, or ended. */
+static bool
+viewer_take(struct viewer *viewer)
+{
+	struct stream *stream = viewer->stream;
+	struct wire_msg msg;
+	ssize_t len;
+
+	if (stream->writer == viewer && !stream_takes_input(stream)) {
+		viewer_stall(viewer, true);
+		return false;
+	}
+	len = wire_recv(viewer->fd, &msg, WIRE_VIEWER_CONSOLE, NULL, NULL);
+	if (len == -1 && errno == EINTR)
+		return true;
+	if (len == -1 && errno == EAGAIN)
+		return false;
+	if (len == -1 && errno == EPROTO)
+		log_warn("viewer %s of %s/%s sent a malformed frame: ended",
+		    viewer->who, stream->customer, stream->guest);
+	if (len <= 0 || msg.head.type == WIRE_HELLO) {
+		viewer_fail(viewer);
+		return false;
+	}
+	if (msg.head.type == WIRE_TAKE) {
+		stream_take(stream, viewer);
+	} else if (stream->writer == viewer) {
+		viewer->input_ms = clock_ms();
+		stream_input(stream, msg.u.output.data,
+		    (size_t)len - offsetof(struct wire_output, data));
+	}
+	return true;
+}
+
+static void
+viewer_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct viewer *viewer = arg;
+	int turn = 0;
+
+	(void)fd;
+	(void)what;
+	while (turn++ < TURN_TAKE && viewer_take(viewer))
+		continue;
+}
+
+static void
+viewer_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct viewer *viewer = arg;
+
+	(void)fd;
+	(void)what;
+	viewer->blocked = false;
+	viewer_pump(viewer);
+}
+
+/* It went away while its input had to wait for the guest. */
+static void
+viewer_closed(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	viewer_fail(arg);
+}
+
+static enum sent
+sent(int r)
+{
+	if (r == 0)
+		return SENT;
+	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ?
+	    SENT_BLOCKED :
+	    SENT_FAILED;
+}
+
+static enum sent
+send_writer(struct viewer *viewer)
+{
+	const struct viewer *writer = viewer->stream->writer;
+	struct wire_writer body = { 0 };
+	enum sent result;
+
+	body.you = writer == viewer;
+	if (writer != NULL)
+		(void)text_copy(body.who, sizeof(body.who), writer->who);
+	result = sent(wire_send(viewer->fd, WIRE_WRITER, 0, &body, NULL, 0));
+	if (result == SENT)
+		viewer->writer_due = false;
+	return result;
+}
+
+static enum sent
+send_event(struct viewer *viewer, const char *text)
+{
+	struct wire_text body = { 0 };
+
+	(void)text_copy(body.text, sizeof(body.text), text);
+	return sent(wire_send(viewer->fd, WIRE_EVENT, 0, &body, NULL, 0));
+}
+
+static enum sent
+send_missed(struct viewer *viewer)
+{
+	struct wire_missed body = { viewer->missed };
+	enum sent result;
+
+	result = sent(wire_send(viewer->fd, WIRE_MISSED, 0, &body, NULL, 0));
+	if (result == SENT)
+		viewer->missed = 0;
+	return result;
+}
+
+static enum sent
+send_end(struct viewer *viewer, int err)
+{
+	struct wire_outcome body = { .err = err };
+	struct err_args args = { .guest = viewer->stream->guest };
+
+	if (err != VPSH_OK)
+		err_sentence(err, &args, body.text, sizeof(body.text));
+	return sent(wire_send(viewer->fd, WIRE_VIEW_END, 0, &body, NULL, 0));
+}
+
+/* Bytes, up to limit. */
+static enum sent
+send_bytes(struct viewer *viewer, uint64_t limit)
+{
+	const uint8_t *data;
+	enum sent result;
+	size_t n;
+
+	n = ring_peek(&viewer->stream->ring, viewer->offset, &data);
+	if (n > WIRE_DATA)
+		n = WIRE_DATA;
+	if (n > limit - viewer->offset)
+		n = (size_t)(limit - viewer->offset);
+	if (n == 0)
+		return SENT_NOTHING;
+	result = sent(
+	    wire_send_data(viewer->fd, WIRE_OUTPUT, viewer->offset, data, n));
+	if (result == SENT)
+		viewer->offset += n;
+	return result;
+}
+
+/* The next frame that is due, in the order of the stream. */
+static enum sent
+send_next(struct viewer *viewer)
+{
+	const struct stream *stream = viewer->stream;
+	const struct stream_mark *mark;
+	uint64_t limit = ring_end(&stream->ring);
+	enum sent result;
+
+	if (viewer->writer_due)
+		return send_writer(viewer);
+	if (viewer->offset < ring_start(&stream->ring)) {
+		viewer->missed += ring_start(&stream->ring) - viewer->offset;
+		viewer->offset = ring_start(&stream->ring);
+	}
+	if (viewer->missed > 0)
+		return send_missed(viewer);
+	if (viewer->note != NULL && viewer->offset >= viewer->note_at) {
+		result = send_event(viewer, viewer->note);
+		if (result == SENT)
+			viewer->note = NULL;
+		return result;
+	}
+	mark = stream_mark_at(stream, &viewer->mark);
+	if (mark != NULL && mark->offset <= viewer->offset) {
+		result = send_event(viewer, mark->text);
+		if (result == SENT)
+			viewer->mark++;
+		return result;
+	}
+	if (viewer->log)
+		limit = viewer->until;
+	if (mark != NULL && mark->offset < limit)
+		limit = mark->offset;
+	return send_bytes(viewer, limit);
+}
+
+void
+viewer_wake(struct viewer *viewer)
+{
+	viewer->blocked = true;
+	(void)event_add(viewer->writable, NULL);
+}
+
+void
+viewer_pump(struct viewer *viewer)
+{
+	enum sent result = SENT;
+	bool over = false;
+	int turn;
+
+	if (viewer->blocked)
+		return;
+	for (turn = 0; turn < TURN_SEND && result == SENT && !over; turn++) {
+		over = viewer->log && viewer->offset >= viewer->until;
+		result = over ? send_end(viewer, VPSH_OK) : send_next(viewer);
+		over = over && result == SENT;
+	}
+	if (result == SENT_FAILED || over)
+		viewer_fail(viewer);
+	else if (result != SENT_NOTHING)
+		viewer_wake(viewer);
+}
+
+/*
+ * The first mark that it has not passed, and what it is told on arrival.  One
+ * that goes on where it was has seen the marks that stand there.
+ */
+static void
+viewer_greet(struct viewer *viewer)
+{
+	const struct stream *stream = viewer->stream;
+	const struct stream_mark *mark;
+	uint64_t passed = viewer->offset;
+
+	if (viewer->from != WIRE_FROM_TAIL)
+		passed++;
+	while ((mark = stream_mark_at(stream, &viewer->mark)) != NULL &&
+	    mark->offset < passed)
+		viewer->mark++;
+	if (stream->fd == -1 && mark == NULL && viewer->note == NULL) {
+		viewer->note = "no console yet; waiting for the guest";
+		viewer->note_at = ring_end(&stream->ring);
+	}
+}
+
+static void
+viewer_free(struct viewer *viewer)
+{
+	if (viewer->readable != NULL)
+		event_free(viewer->readable);
+	if (viewer->writable != NULL)
+		event_free(viewer->writable);
+	if (viewer->closed != NULL)
+		event_free(viewer->closed);
+	fd_close(&viewer->fd);
+	free(viewer);
+}
+
+struct viewer *
+viewer_new(struct stream *stream, const struct wire_grant *grant,
+    unsigned generation, int fd)
+{
+	struct event_base *base = stream->server->base;
+	struct viewer *viewer = calloc(1, sizeof(*viewer));
+
+	if (viewer == NULL) {
+		fd_close(&fd);
+		return NULL;
+	}
+	viewer->stream = stream;
+	viewer->id = grant->viewer;
+	viewer->generation = generation;
+	viewer->may_write = grant->may_write != 0 && grant->log == 0;
+	viewer->log = grant->log != 0;
+	viewer->from = grant->from;
+	viewer->tail = grant->tail;
+	viewer->fd = fd;
+	viewer->input_ms = clock_ms();
+	(void)text_copy(viewer->who, sizeof(viewer->who), grant->who);
+	viewer->readable = event_new(base, fd, EV_READ | EV_PERSIST,
+	    viewer_readable, viewer);
+	viewer->writable = event_new(base, fd, EV_WRITE, viewer_writable,
+	    viewer);
+	viewer->closed = event_new(base, fd, EV_CLOSED, viewer_closed, viewer);
+	if (viewer->readable == NULL || viewer->writable == NULL ||
+	    viewer->closed == NULL || fd_set_nonblock(fd) == -1 ||
+	    event_add(viewer->readable, NULL) == -1) {
+		viewer_free(viewer);
+		return NULL;
+	}
+	viewer_place(viewer);
+	viewer_greet(viewer);
+	stream_join(stream, viewer);
+	viewer_wake(viewer);
+	return viewer;
+}
+
+void
+viewer_end(struct viewer *viewer, int err)
+{
+	/*
+	 * If it does not fit, the end of file has to do: the shell asks the
+	 * broker again and hears the reason from it.
+	 */
+	if (err != VPSH_ERR_FAILED)
+		(void)send_end(viewer, err);
+	stream_leave(viewer->stream, viewer);
+	server_viewer_gone(viewer);
+	viewer_free(viewer);
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/store.h"
+#include "domain/watch.h"
+
+/* A domain younger than this was seen to be born. */
+#define BORN_MS		3000
+
+static struct dom *
+by_name(struct watch *watch, const char *name, const struct dom *except)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom != except && strcmp(dom->name, name) == 0)
+			return dom;
+	return NULL;
+}
+
+static void
+tell(struct watch *watch, struct dom *dom)
+{
+	dom->sent = dom->now;
+	link_send(&watch->broker, WIRE_DOMAIN_STATE, &dom->now, NULL, 0);
+}
+
+/* Its last state; a domain that never was seen to shut down was destroyed. */
+static void
+tell_gone(struct watch *watch, struct dom *dom)
+{
+	struct wire_domain gone = dom->now;
+
+	gone.state = dom->boot.away ? WIRE_STATE_SAVED : WIRE_STATE_OFF;
+	if (gone.reason == WIRE_REASON_NONE)
+		gone.reason = WIRE_REASON_DESTROYED;
+	link_send(&watch->broker, WIRE_DOMAIN_GONE, &gone, NULL, 0);
+}
+
+static void
+save_boot(struct watch *watch, const struct dom *dom)
+{
+	(void)mkdir(watch->paths.boots, 0700);
+	if (boot_save(watch->paths.boots, dom->name, &dom->boot) == -1)
+		log_error("%s/%s cannot be written: %s; boot numbers will "
+		    "repeat", watch->paths.boots, dom->name, strerror(errno));
+}
+
+/*
+ * When it started, as CLOCK_BOOTTIME.  Xen remembers the wall clock of its
+ * building, in seconds; one that was born under our eyes is known better.
+ */
+static int64_t
+since(struct watch *watch, uint32_t domid)
+{
+	int64_t now = clock_boot_ms(), age;
+	uint32_t started;
+
+	alarm(STORE_PATIENCE_S);
+	started = libxl_vm_get_start_time(watch->xen.ctx, domid);
+	alarm(0);
+	if (started == UINT32_MAX || started == 0)
+		return watch->first_scan ? -1 : now;
+	age = clock_wall_ms() - (int64_t)started * 1000;
+	return !watch->first_scan && age < BORN_MS ? now :
+	    now - (age > 0 ? age : 0);
+}
+
+/* The number of this boot: the file's if it is the same domain, or one up. */
+static void
+number_boot(struct watch *watch, struct dom *dom)
+{
+	char host[RECORD_HOST];
+	uint64_t number = 0;
+
+	record_host(host);
+	if (boot_load(watch->paths.boots, dom->name, &dom->boot) == 0) {
+		number = dom->boot.number;
+		if (dom->boot.domid == dom->now.domid &&
+		    strcmp(dom->boot.host, host) == 0 &&
+		    memcmp(dom->boot.uuid, dom->now.uuid, WIRE_UUID) == 0)
+			return;
+	}
+	memset(&dom->boot, 0, sizeof(dom->boot));
+	dom->boot.number = number + 1;
+	dom->boot.domid = dom->now.domid;
+	memcpy(dom->boot.uuid, dom->now.uuid, WIRE_UUID);
+	(void)text_copy(dom->boot.host, sizeof(dom->boot.host), host);
+	dom->boot.since_ms = since(watch, dom->now.domid);
+	save_boot(watch, dom);
+}
+
+static void
+release(struct watch *watch, struct dom *dom, const char *why)
+{
+	if (!dom->claimed)
+		return;
+	console_drop(watch, dom, why);
+	tell_gone(watch, dom);
+	dom->claimed = false;
+}
+
+static void
+claim(struct watch *watch, struct dom *dom, const struct policy_guest *guest)
+{
+	struct dom *other;
+
+	other = by_name(watch, dom->name, dom);
+	if (other != NULL && other->claimed) {
+		if (other->now.state != WIRE_STATE_STOPPING) {
+			log_error("domains %" PRIu32 " and %" PRIu32 " are "
+			    "both called %s: the second is ignored",
+			    other->now.domid, dom->now.domid, dom->name);
+			return;
+		}
+		release(watch, other, "its name has gone to the next one");
+	}
+	dom->claimed = true;
+	dom->now.ours = 0;
+	dom->creating = false;
+	dom->closed = guest->closed[0] != '\0';
+	(void)text_copy(dom->customer, sizeof(dom->customer), guest->owner);
+	(void)text_copy(dom->guest, sizeof(dom->guest), guest->name);
+	(void)text_copy(dom->now.domain, sizeof(dom->now.domain), dom->name);
+	number_boot(watch, dom);
+	dom->now.boot = dom->boot.number;
+	dom->now.since_ms = dom->boot.since_ms;
+	memset(&dom->sent, 0, sizeof(dom->sent));
+}
+
+/* Who has this domain, according to the policy of now? */
+static void
+reclaim(struct watch *watch, struct dom *dom)
+{
+	const struct policy_guest *guest;
+
+	guest = dom->name[0] == '\0' ? NULL :
+	    policy_by_domain(watch->policy, dom->name);
+	if (dom->claimed && guest != NULL &&
+	    strcmp(dom->customer, guest->owner) == 0 &&
+	    strcmp(dom->guest, guest->name) == 0) {
+		dom->closed = guest->closed[0] != '\0';
+		return;
+	}
+	release(watch, dom, "the policy gives it to somebody else");
+	if (guest != NULL)
+		claim(watch, dom, guest);
+}
+
+/* Once ours, always ours: mark and intent go before the domain does. */
+static void
+read_ours(struct watch *watch, struct dom *dom)
+{
+	struct intent intent;
+	char mark[RECORD_MARK], path[64];
+
+	(void)text_format(path, sizeof(path),
+	    "/local/domain/%" PRIu32 "/vpsh/job", dom->now.domid);
+	if (!store_is_ours(watch->store, path) ||
+	    store_read(watch->store, mark, sizeof(mark), "%s", path) == -1 ||
+	    intent_load(watch->paths.intents, dom->name, &intent) == -1 ||
+	    !intent_agrees(&intent, mark, dom->now.uuid))
+		return;
+	dom->now.ours = 1;
+	dom->creating = intent.mode == INTENT_CREATING;
+}
+
+static enum wire_state
+state_of(const struct dom *dom, const libxl_dominfo *info)
+{
+	if (info->dying)
+		return WIRE_STATE_STOPPING;
+	if (info->shutdown)
+		switch (xen_reason(info)) {
+		case WIRE_REASON_CRASH:
+			return WIRE_STATE_CRASHED;
+		case WIRE_REASON_SUSPEND:
+			return WIRE_STATE_SAVED;
+		case WIRE_REASON_NONE:
+		case WIRE_REASON_POWEROFF:
+		case WIRE_REASON_REBOOT:
+		case WIRE_REASON_WATCHDOG:
+		case WIRE_REASON_SOFT_RESET:
+		case WIRE_REASON_DESTROYED:
+			return WIRE_STATE_STOPPING;
+		}
+	if (info->paused)
+		return dom->creating ? WIRE_STATE_STARTING :
+		    WIRE_STATE_PAUSED;
+	return WIRE_STATE_RUNNING;
+}
+
+/* Suspended away, or back again without having been destroyed? */
+static void
+note_away(struct watch *watch, struct dom *dom, const libxl_dominfo *info)
+{
+	bool away = info->shutdown &&
+	    xen_reason(info) == WIRE_REASON_SUSPEND;
+
+	/* One that is taken down keeps what it was. */
+	if (info->dying || away == dom->boot.away)
+		return;
+	dom->boot.away = away;
+	save_boot(watch, dom);
+}
+
+static void
+update(struct watch *watch, struct dom *dom, const libxl_dominfo *info,
+    bool counters)
+{
+	struct wire_domain *now = &dom->now;
+	bool changed;
+
+	dom->dying = info->dying;
+	if (!dom->claimed) {
+		now->state = state_of(dom, info);
+		return;
+	}
+	if (!now->ours || dom->creating)
+		read_ours(watch, dom);
+	now->state = state_of(dom, info);
+	if (info->shutdown)
+		now->reason = xen_reason(info);
+	else if (!info->dying)
+		now->reason = WIRE_REASON_NONE;
+	note_away(watch, dom, info);
+	now->vcpus = info->vcpu_online;
+	now->memory_kib = info->current_memkb;
+	now->cpu_ns = info->cpu_time;
+	changed = now->state != dom->sent.state ||
+	    now->reason != dom->sent.reason || now->ours != dom->sent.ours ||
+	    now->boot != dom->sent.boot || now->vcpus != dom->sent.vcpus;
+	if (changed || (counters && memcmp(now, &dom->sent,
+	    sizeof(*now)) != 0))
+		tell(watch, dom);
+}
+
+static void
+read_name(struct watch *watch, struct dom *dom)
+{
+	char name[WIRE_DOMAIN];
+
+	if (store_read(watch->store, name, sizeof(name),
+	    "/local/domain/%" PRIu32 "/name", dom->now.domid) == -1 ||
+	    !text_is_domain(name))
+		name[0] = '\0';
+	/*
+	 * A name that went is that of a domain being destroyed: until it is
+	 * gone it is still the guest's.
+	 */
+	if (name[0] == '\0' || strcmp(name, dom->name) == 0)
+		return;
+	release(watch, dom, "it was renamed");
+	(void)text_copy(dom->name, sizeof(dom->name), name);
+	reclaim(watch, dom);
+}
+
+static struct dom *
+find(struct watch *watch, const libxl_dominfo *info)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->now.domid == info->domid &&
+		    memcmp(dom->now.uuid, info->uuid.uuid, WIRE_UUID) == 0)
+			return dom;
+	return NULL;
+}
+
+static struct dom *
+add(struct watch *watch, const libxl_dominfo *info)
+{
+	char path[64], token[32];
+	struct dom *dom;
+
+	dom = calloc(1, sizeof(*dom));
+	if (dom == NULL)
+		return NULL;
+	dom->now.domid = info->domid;
+	memcpy(dom->now.uuid, info->uuid.uuid, WIRE_UUID);
+	dom->generation = watch->generation;
+	console_init(&dom->console);
+	TAILQ_INSERT_TAIL(&watch->doms, dom, entry);
+	(void)text_format(path, sizeof(path), "/local/domain/%d/name",
+	    (int)info->domid);
+	(void)text_format(token, sizeof(token), "n%d", (int)info->domid);
+	if (!store_watch(watch->store, path, token))
+		log_error("no watch on %s: %s", path, strerror(errno));
+	console_watch(watch, dom);
+	read_name(watch, dom);
+	return dom;
+}
+
+static void
+drop(struct watch *watch, struct dom *dom)
+{
+	char path[64], token[32], name[WIRE_DOMAIN];
+	struct dom *other;
+
+	release(watch, dom, "its domain is gone");
+	TAILQ_REMOVE(&watch->doms, dom, entry);
+	(void)text_format(path, sizeof(path), "/local/domain/%" PRIu32
+	    "/name", dom->now.domid);
+	(void)text_format(token, sizeof(token), "n%" PRIu32, dom->now.domid);
+	store_unwatch(watch->store, path, token);
+	console_unwatch(watch, dom);
+	(void)text_copy(name, sizeof(name), dom->name);
+	free(dom);
+	/* One that was ignored because of it. */
+	other = name[0] == '\0' ? NULL : by_name(watch, name, NULL);
+	if (other != NULL)
+		reclaim(watch, other);
+}
+
+int
+domains_scan(struct watch *watch, bool counters)
+{
+	libxl_dominfo *all;
+	struct dom *dom, *next;
+	bool unrest = false;
+	int i, n;
+
+	alarm(STORE_PATIENCE_S);
+	all = libxl_list_domain(watch->xen.ctx, &n);
+	alarm(0);
+	if (all == NULL) {
+		log_error("Xen does not list its domains: %s",
+		    watch->xen.said);
+		xen_forget(&watch->xen);
+		return -1;
+	}
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		dom->seen = false;
+	for (i = 0; i < n; i++)
+		if ((dom = find(watch, &all[i])) != NULL)
+			dom->seen = true;
+	/* The old ones first: a new one may have the same name or domid. */
+	for (dom = TAILQ_FIRST(&watch->doms); dom != NULL; dom = next) {
+		next = TAILQ_NEXT(dom, entry);
+		if (!dom->seen)
+			drop(watch, dom);
+	}
+	for (i = 0; i < n; i++) {
+		if (all[i].domid == 0)
+			continue;
+		dom = find(watch, &all[i]);
+		if (dom == NULL && (dom = add(watch, &all[i])) == NULL) {
+			log_error("no memory for domain %d",
+			    (int)all[i].domid);
+			continue;
+		}
+		update(watch, dom, &all[i], counters);
+		/* No event says that these are over. */
+		unrest = unrest || all[i].dying || dom->creating;
+	}
+	libxl_dominfo_list_free(all, n);
+	watch->first_scan = false;
+	if (unrest)
+		watch_tick(watch);
+	return 0;
+}
+
+void
+domains_renamed(struct watch *watch, uint32_t domid)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->now.domid == domid)
+			break;
+	if (dom != NULL)
+		read_name(watch, dom);
+}
+
+/* A guest without a domain: its boot number, and whether it was saved. */
+static void
+tell_absent(struct watch *watch, const struct policy_guest *guest)
+{
+	struct wire_domain gone = { .reason = WIRE_REASON_DESTROYED,
+		.state = WIRE_STATE_OFF, .since_ms = -1 };
+	char path[PATHS_LEN + POLICY_DOMAIN];
+	struct stat st;
+	struct boot boot;
+	bool away;
+
+	away = text_format(path, sizeof(path), "%s/%s", watch->paths.saves,
+	    guest->domain) == 0 && lstat(path, &st) == 0;
+	if (boot_load(watch->paths.boots, guest->domain, &boot) == -1) {
+		if (!away)
+			return;
+		memset(&boot, 0, sizeof(boot));
+	}
+	if (away || boot.away) {
+		gone.state = WIRE_STATE_SAVED;
+		gone.reason = WIRE_REASON_SUSPEND;
+	}
+	(void)text_copy(gone.domain, sizeof(gone.domain), guest->domain);
+	memcpy(gone.uuid, boot.uuid, WIRE_UUID);
+	gone.domid = boot.domid;
+	gone.boot = boot.number;
+	link_send(&watch->broker, WIRE_DOMAIN_GONE, &gone, NULL, 0);
+}
+
+void
+domains_tell_all(struct watch *watch)
+{
+	const struct policy_customer *customer;
+	const struct policy_guest *guest;
+	struct dom *dom;
+	size_t i, j;
+
+	for (i = 0; i < watch->policy->ncustomers; i++) {
+		customer = &watch->policy->customers[i];
+		for (j = 0; j < customer->nguests; j++) {
+			guest = &customer->guests[j];
+			dom = by_name(watch, guest->domain, NULL);
+			if (dom == NULL || !dom->claimed)
+				tell_absent(watch, guest);
+		}
+	}
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->claimed)
+			tell(watch, dom);
+}
+
+void
+domains_claim_all(struct watch *watch)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		reclaim(watch, dom);
+	(void)domains_scan(watch, false);
+	domains_tell_all(watch);
+}

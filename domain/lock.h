@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DOMAIN_LOCK_H
+#define DOMAIN_LOCK_H
+
+#include <stdint.h>
+
+/*
+ * xenconsole's own lock, DIR/xenconsole.DOMID: whoever holds it reads that
+ * console, so `xl console` refuses to split the bytes with us.  The protocol
+ * is xenconsole's: flock(2), then check that the file is still the one of
+ * that name; the holder removes the name before it lets go.
+ *
+ * The folder is world-writable and sticky: a file of another user is
+ * removed.  A file that says it is ours may still be held by the console
+ * server, which got copies from an earlier watcher: it is replaced.
+ *
+ * Returns 0 with *fd the caller's, or -1 with errno; EWOULDBLOCK when
+ * somebody, an administrator with `xl console`, is at that console.
+ */
+int	 lock_console(const char *dir, uint32_t domid, int *fd);
+
+/* Let go, and remove the name if it is still ours. */
+void	 lock_console_release(const char *dir, uint32_t domid, int *fd);
+
+/*
+ * The lock of a guest: one worker at a time changes its domain.  Waits up
+ * to wait_s seconds, by alarm(2).  Returns a descriptor or -1 with errno;
+ * EINTR when the time is over.
+ */
+int	 lock_guest(const char *dir, const char *domain, unsigned wait_s);
+
+#endif

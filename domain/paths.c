@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/text.h"
+#include "domain/paths.h"
+
+int
+paths_init(struct paths *paths, const char *prefix)
+{
+	const struct {
+		char		*dst;
+		const char	*path;
+	} all[] = {
+		{ paths->prefix, "" },
+		{ paths->etc, VPSH_ETC },
+		{ paths->boots, VPSH_VAR "/boots" },
+		{ paths->intents, VPSH_VAR "/intent" },
+		{ paths->kept, VPSH_RUN "/policy" },
+		{ paths->ring, VPSH_RUN "/ring" },
+		{ paths->locks, VPSH_RUN "/lock" },
+		{ paths->console_locks, "/var/lock" },
+		{ paths->saves, "/var/lib/xen/save" },
+		{ paths->console_pid, "/run/xenconsoled.pid" },
+		{ paths->console_pid2, "/run/xen/xenconsoled.pid" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (text_format(all[i].dst, PATHS_LEN, "%s%s", prefix,
+		    all[i].path) == -1)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DOMAIN_PATHS_H
+#define DOMAIN_PATHS_H
+
+/*
+ * Where this process looks, with the prefix of -p in front of everything
+ * under /etc, /var and /run.
+ */
+
+#define PATHS_LEN	256
+
+struct paths {
+	char	prefix[PATHS_LEN];	/* empty on a real host */
+	char	etc[PATHS_LEN];		/* /etc/vpsh */
+	char	boots[PATHS_LEN];	/* boot numbers, one file per domain */
+	char	intents[PATHS_LEN];
+	char	kept[PATHS_LEN];	/* last good policy: policy_keep() */
+	char	ring[PATHS_LEN];
+	char	locks[PATHS_LEN];	/* one per guest, held by workers */
+	char	console_locks[PATHS_LEN];	/* xenconsole's own */
+	char	saves[PATHS_LEN];	/* where xendomains saves guests */
+	char	console_pid[PATHS_LEN];	/* xenconsoled's pid file ... */
+	char	console_pid2[PATHS_LEN]; /* ... or where else it may be */
+};
+
+/* Returns 0, or -1 when the prefix is too long. */
+int	 paths_init(struct paths *paths, const char *prefix);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/record.h"
+
+#define VALUE_LEN	64
+
+void
+record_host(char dst[RECORD_HOST])
+{
+	ssize_t n = -1;
+	int fd;
+
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, dst, RECORD_HOST - 1);
+		close(fd);
+	}
+	dst[n > 0 ? n : 0] = '\0';
+	dst[strcspn(dst, "\n")] = '\0';
+}
+
+void
+record_uuid_text(const uint8_t u[WIRE_UUID], char dst[UUID_TEXT])
+{
+	(void)text_format(dst, UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-"
+	    "%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
+	    u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
+	    u[13], u[14], u[15]);
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+int
+record_uuid_parse(const char *s, uint8_t uuid[WIRE_UUID])
+{
+	char again[UUID_TEXT];
+	const char *p = s;
+	size_t i;
+
+	for (i = 0; i < WIRE_UUID; i++, p += 2) {
+		if (*p == '-')
+			p++;
+		if (hex_digit(p[0]) < 0 || hex_digit(p[1]) < 0)
+			return -1;
+		uuid[i] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+	}
+	record_uuid_text(uuid, again);
+	return strcmp(again, s) == 0 ? 0 : -1;
+}
+
+bool
+record_uuid_is_zero(const uint8_t uuid[WIRE_UUID])
+{
+	static const uint8_t zero[WIRE_UUID];
+
+	return memcmp(uuid, zero, WIRE_UUID) == 0;
+}
+
+/* The value of "key value\n"; -1 when the line is missing or too long. */
+static int
+field(const char *text, const char *key, char value[VALUE_LEN])
+{
+	size_t klen = strlen(key), len;
+	const char *line;
+
+	for (line = text; *line != '\0'; line += len + (line[len] != '\0')) {
+		len = strcspn(line, "\n");
+		if (len <= klen + 1 || strncmp(line, key, klen) != 0 ||
+		    line[klen] != ' ' || len - klen - 1 >= VALUE_LEN)
+			continue;
+		memcpy(value, line + klen + 1, len - klen - 1);
+		value[len - klen - 1] = '\0';
+		return 0;
+	}
+	return -1;
+}
+
+static int
+field_number(const char *text, const char *key, long long min, long long max,
+    long long *number)
+{
+	char value[VALUE_LEN];
+
+	if (field(text, key, value) == -1)
+		return -1;
+	return text_number(value, min, max, number);
+}
+
+static int
+field_uuid(const char *text, uint8_t uuid[WIRE_UUID])
+{
+	char value[VALUE_LEN];
+
+	if (field(text, "uuid", value) == -1)
+		return -1;
+	return record_uuid_parse(value, uuid);
+}
+
+static char *
+load(const char *dir, const char *domain)
+{
+	enum file_fault fault;
+	char path[512];
+	char *text = NULL;
+	size_t len;
+
+	if (!text_is_domain(domain) ||
+	    text_format(path, sizeof(path), "%s/%s", dir, domain) == -1)
+		return NULL;
+	fault = file_read_trusted(AT_FDCWD, path, &text, &len);
+	if (fault != FILE_OK && fault != FILE_MISSING)
+		log_error("%s %s: it counts as missing", path,
+		    file_fault_text(fault));
+	return text;
+}
+
+static int
+save(const char *dir, const char *domain, const char *text)
+{
+	if (!text_is_domain(domain)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return file_replace(dir, domain, text, strlen(text), 0600);
+}
+
+int
+boot_load(const char *dir, const char *domain, struct boot *boot)
+{
+	long long number, domid, since, away;
+	char host[VALUE_LEN];
+	char *text;
+	int r = -1;
+
+	memset(boot, 0, sizeof(*boot));
+	if ((text = load(dir, domain)) == NULL)
+		return -1;
+	if (field_number(text, "boot", 1, INT64_MAX, &number) == -1 ||
+	    field_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
+	    field_number(text, "since", -1, INT64_MAX, &since) == -1 ||
+	    field_number(text, "away", 0, 1, &away) == -1 ||
+	    field_uuid(text, boot->uuid) == -1 ||
+	    field(text, "host", host) == -1 ||
+	    text_copy(boot->host, sizeof(boot->host), host) == -1) {
+		log_error("%s/%s: not a boot record, ignored", dir, domain);
+		goto out;
+	}
+	boot->number = (uint64_t)number;
+	boot->domid = (uint32_t)domid;
+	boot->since_ms = since;
+	boot->away = away != 0;
+	r = 0;
+out:
+	free(text);
+	return r;
+}
+
+int
+boot_save(const char *dir, const char *domain, const struct boot *boot)
+{
+	char uuid[UUID_TEXT], text[256];
+
+	record_uuid_text(boot->uuid, uuid);
+	if (text_format(text, sizeof(text), "boot %" PRIu64 "\ndomid %" PRIu32
+	    "\nuuid %s\nhost %s\nsince %" PRId64 "\naway %d\n", boot->number,
+	    boot->domid, uuid, boot->host, boot->since_ms,
+	    boot->away ? 1 : 0) == -1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return save(dir, domain, text);
+}
+
+int
+intent_load(const char *dir, const char *domain, struct intent *intent)
+{
+	char mark[VALUE_LEN], host[VALUE_LEN], mode[VALUE_LEN];
+	char *text;
+	int r = -1;
+
+	memset(intent, 0, sizeof(*intent));
+	if ((text = load(dir, domain)) == NULL)
+		return -1;
+	if (field(text, "job", mark) == -1 || field(text, "host", host) == -1 ||
+	    field(text, "mode", mode) == -1 ||
+	    field_uuid(text, intent->uuid) == -1 ||
+	    text_copy(intent->mark, sizeof(intent->mark), mark) == -1 ||
+	    text_copy(intent->host, sizeof(intent->host), host) == -1) {
+		log_error("%s/%s: not an intent, ignored", dir, domain);
+		goto out;
+	}
+	intent->mode = strcmp(mode, "creating") == 0 ? INTENT_CREATING :
+	    INTENT_NORMAL;
+	r = 0;
+out:
+	free(text);
+	return r;
+}
+
+int
+intent_save(const char *dir, const char *domain, const struct intent *intent)
+{
+	char uuid[UUID_TEXT], text[256];
+
+	record_uuid_text(intent->uuid, uuid);
+	if (text_format(text, sizeof(text),
+	    "job %s\nuuid %s\nhost %s\nmode %s\n", intent->mark, uuid,
+	    intent->host, intent->mode == INTENT_CREATING ? "creating" :
+	    "normal") == -1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return save(dir, domain, text);
+}
+
+int
+intent_remove(const char *dir, const char *domain)
+{
+	char path[512];
+
+	if (!text_is_domain(domain) ||
+	    text_format(path, sizeof(path), "%s/%s", dir, domain) == -1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return unlink(path) == -1 && errno != ENOENT ? -1 : 0;
+}
+
+bool
+intent_agrees(const struct intent *intent, const char *mark,
+    const uint8_t uuid[WIRE_UUID])
+{
+	char host[RECORD_HOST];
+
+	record_host(host);
+	return mark[0] != '\0' && strcmp(intent->mark, mark) == 0 &&
+	    strcmp(intent->host, host) == 0 &&
+	    memcmp(intent->uuid, uuid, WIRE_UUID) == 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DOMAIN_RECORD_H
+#define DOMAIN_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/wire.h"
+
+/*
+ * What has to be remembered about a domain beyond its life: small root-owned
+ * files of "key value" lines, one per domain name, replaced durably.
+ */
+
+#define RECORD_HOST	40	/* a boot id of the host */
+#define RECORD_MARK	48	/* "JOB.REF" */
+
+/* BOOTS/DOMAIN: written by the watcher alone. */
+struct boot {
+	uint64_t	number;		/* counts up for ever */
+	uint32_t	domid;
+	uint8_t		uuid[WIRE_UUID];
+	char		host[RECORD_HOST];
+	int64_t		since_ms;	/* CLOCK_BOOTTIME of its start, -1 */
+	/* It left by suspending, to a file or another host. */
+	bool		away;
+};
+
+enum intent_mode {
+	INTENT_CREATING,	/* not yet unpaused: half made */
+	INTENT_NORMAL
+};
+
+/* INTENTS/DOMAIN: written by workers, under the guest's lock. */
+struct intent {
+	char		 mark[RECORD_MARK];	/* also in xenstore */
+	char		 host[RECORD_HOST];
+	uint8_t		 uuid[WIRE_UUID];
+	enum intent_mode mode;
+};
+
+/* This boot of the host, as the kernel calls it; "" when it cannot say. */
+void	 record_host(char dst[RECORD_HOST]);
+
+/* Returns 0; -1 when there is none or it is unusable (which is logged). */
+int	 boot_load(const char *dir, const char *domain, struct boot *boot);
+int	 intent_load(const char *dir, const char *domain,
+	    struct intent *intent);
+
+/* Return 0 or -1 with errno.  They wait for the disk. */
+int	 boot_save(const char *dir, const char *domain,
+	    const struct boot *boot);
+int	 intent_save(const char *dir, const char *domain,
+	    const struct intent *intent);
+int	 intent_remove(const char *dir, const char *domain);
+
+/* Does that intent speak of this domain, in this boot of the host? */
+bool	 intent_agrees(const struct intent *intent, const char *mark,
+	    const uint8_t uuid[WIRE_UUID]);
+
+#define UUID_TEXT	37
+void	 record_uuid_text(const uint8_t uuid[WIRE_UUID], char dst[UUID_TEXT]);
+int	 record_uuid_parse(const char *s, uint8_t uuid[WIRE_UUID]);
+bool	 record_uuid_is_zero(const uint8_t uuid[WIRE_UUID]);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/ring.h"
+#include "wire/wire.h"
+
+static bool
+is_usable(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() && (st.st_mode & 07177) == 0 &&
+	    st.st_nlink == 1 && st.st_size == WIRE_RING_BYTES &&
+	    st.st_blocks * 512 >= WIRE_RING_BYTES;
+}
+
+static int
+make(int dir, const char *name)
+{
+	int fd, err;
+
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return -1;
+	err = posix_fallocate(fd, 0, WIRE_RING_BYTES);
+	if (err != 0) {
+		(void)!unlinkat(dir, name, 0);
+		fd_close(&fd);
+		errno = err;
+	}
+	return fd;
+}
+
+int
+ring_open(const char *path, const char *customer, const char *guest)
+{
+	char name[2 * TEXT_NAME_MAX + 2];
+	int dir = -1, fd = -1, err;
+
+	if (!text_is_name(customer) || !text_is_name(guest) ||
+	    text_format(name, sizeof(name), "%s.%s", customer, guest) == -1) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (mkdir(path, 0700) == -1 && errno != EEXIST)
+		return -1;
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir == -1)
+		return -1;
+	fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd != -1 && is_usable(fd))
+		goto out;
+	if (fd != -1 || errno != ENOENT) {
+		log_warn("%s/%s is no usable ring: replaced", path, name);
+		fd_close(&fd);
+		if (unlinkat(dir, name, 0) == -1)
+			goto out;
+	}
+	fd = make(dir, name);
+out:
+	err = errno;
+	close(dir);
+	errno = err;
+	return fd;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DOMAIN_RING_H
+#define DOMAIN_RING_H
+
+/*
+ * Open the ring file of a console stream, DIR/CUSTOMER.GUEST, making it and
+ * its folder if they are not there: root's, 0600, WIRE_RING_BYTES of which
+ * every block exists, so that a full file system fails here and not as a
+ * signal in whoever maps it.  One of another size or owner is replaced.
+ * Returns a descriptor, which is the caller's, or -1 with errno.
+ */
+int	 ring_open(const char *dir, const char *customer, const char *guest);
+
+#endif

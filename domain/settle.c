@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which console/tty nodes were written by the xenconsoled that runs now?
+ *
+ * A new daemon opens the ttys in the order of domids, so it gets the lowest
+ * numbers first, and the nodes of later domains still name what its
+ * predecessor had: a number that may be another guest's by now.  Domains
+ * that were born under this daemon are safe.  For those that it found there,
+ * the rule is: it holds exactly one master per live console, all nodes name
+ * different ones of these, and all that is so again a second later.  Then
+ * it can have at most one node still to write, and that one could not be
+ * different from the others and held unless it is right.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/prove.h"
+#include "domain/store.h"
+#include "domain/watch.h"
+
+#define AGAIN_MS	1000
+#define DAEMON		"xenconsoled"
+
+struct claim {
+	uint32_t	domid;
+	unsigned	index;
+};
+
+/* One look at all consoles, in the order of watch::doms. */
+struct settled {
+	int64_t		 at;		/* clock_ms() */
+	size_t		 n;
+	struct claim	 claims[];
+};
+
+static bool
+is_served(struct watch *watch, const struct dom *dom)
+{
+	char value[64];
+	uint32_t domid = dom->now.domid;
+
+	if (store_read(watch->store, value, sizeof(value),
+	    "/local/domain/%" PRIu32 "/console/ring-ref", domid) == -1 ||
+	    store_read(watch->store, value, sizeof(value),
+	    "/local/domain/%" PRIu32 "/console/port", domid) == -1)
+		return false;
+	return store_read(watch->store, value, sizeof(value),
+	    "/local/domain/%" PRIu32 "/console/type", domid) == -1 ||
+	    strcmp(value, DAEMON) == 0;
+}
+
+static size_t
+count(struct watch *watch)
+{
+	struct dom *dom;
+	size_t n = 0;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		n++;
+	return n;
+}
+
+/* What every live console's node says now; NULL if one says nothing yet. */
+static struct settled *
+look(struct watch *watch)
+{
+	struct settled *all;
+	struct dom *dom;
+	char value[64];
+	unsigned index;
+
+	all = calloc(1, sizeof(*all) +
+	    count(watch) * sizeof(all->claims[0]));
+	if (all == NULL)
+		return NULL;
+	all->at = clock_ms();
+	TAILQ_FOREACH(dom, &watch->doms, entry) {
+		/* One that is taken down has lost its console already. */
+		if (dom->dying || !is_served(watch, dom))
+			continue;
+		if (store_read(watch->store, value, sizeof(value),
+		    "/local/domain/%" PRIu32 "/console/tty",
+		    dom->now.domid) == -1 ||
+		    prove_index(value, &index) == -1) {
+			free(all);
+			return NULL;
+		}
+		all->claims[all->n++] = (struct claim) {
+			.domid = dom->now.domid, .index = index };
+	}
+	return all;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const unsigned *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Do the nodes name exactly what the daemon holds, each one once? */
+static bool
+matches(struct watch *watch, const struct settled *all)
+{
+	unsigned *held = NULL, *named = NULL;
+	bool same = false;
+	size_t n, i;
+
+	if (holder_masters(&watch->daemon, &held, &n) == -1) {
+		log_warn("the ttys of " DAEMON " cannot be seen: %s",
+		    strerror(errno));
+		return false;
+	}
+	if (n != all->n)
+		goto out;
+	named = calloc(n + 1, sizeof(*named));
+	if (named == NULL)
+		goto out;
+	for (i = 0; i < n; i++)
+		named[i] = all->claims[i].index;
+	qsort(named, n, sizeof(*named), by_number);
+	same = true;
+	for (i = 0; i < n && same; i++)
+		same = named[i] == held[i] &&
+		    (i == 0 || named[i] != named[i - 1]);
+out:
+	free(held);
+	free(named);
+	return same;
+}
+
+static bool
+is_same(const struct settled *a, const struct settled *b)
+{
+	return a != NULL && a->n == b->n && memcmp(a->claims, b->claims,
+	    b->n * sizeof(b->claims[0])) == 0;
+}
+
+static bool
+is_needed(struct watch *watch)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->generation != watch->generation)
+			return true;
+	return false;
+}
+
+static void
+settle(struct watch *watch)
+{
+	struct settled *now;
+	struct dom *dom;
+
+	now = look(watch);
+	if (now != NULL && !matches(watch, now)) {
+		free(now);
+		now = NULL;
+	}
+	if (now == NULL || !is_same(watch->settled, now)) {
+		free(watch->settled);
+		watch->settled = now;
+		return;
+	}
+	if (now->at - watch->settled->at < AGAIN_MS) {
+		free(now);
+		return;
+	}
+	free(now);
+	free(watch->settled);
+	watch->settled = NULL;
+	TAILQ_FOREACH(dom, &watch->doms, entry) {
+		dom->generation = watch->generation;
+		console_written(watch, dom);
+	}
+	log_info("the consoles of all domains are known to be theirs");
+}
+
+static void
+lose_daemon(struct watch *watch)
+{
+	struct dom *dom;
+
+	log_warn(DAEMON " is gone: consoles wait for its successor");
+	event_free(watch->daemon_event);
+	watch->daemon_event = NULL;
+	holder_release(&watch->daemon);
+	watch->generation = 0;
+	free(watch->settled);
+	watch->settled = NULL;
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (!dom->console.is_serial)
+			console_drop(watch, dom, DAEMON " is gone");
+	watch_tick(watch);
+}
+
+static void
+on_daemon_end(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	lose_daemon(arg);
+}
+
+static void
+find_daemon(struct watch *watch)
+{
+	if (holder_take_file(&watch->daemon, watch->paths.console_pid,
+	    DAEMON) == -1 && holder_take_file(&watch->daemon,
+	    watch->paths.console_pid2, DAEMON) == -1)
+		return;
+	watch->daemon_event = event_new(watch->base, watch->daemon.pidfd,
+	    EV_READ, on_daemon_end, watch);
+	if (watch->daemon_event == NULL ||
+	    event_add(watch->daemon_event, NULL) == -1)
+		fatal("no memory");
+	/*
+	 * Whatever is there by now may be older than this daemon; what comes
+	 * later was born under it.
+	 */
+	if (domains_scan(watch, false) == -1) {
+		lose_daemon(watch);
+		return;
+	}
+	watch->generation = ++watch->generations;
+	log_info(DAEMON " is process %d", (int)watch->daemon.pid);
+}
+
+/* A new daemon, or one whose consoles are not all known yet. */
+void
+settle_check(struct watch *watch)
+{
+	if (watch->generation != 0 && !holder_alive(&watch->daemon))
+		lose_daemon(watch);
+	if (watch->generation == 0)
+		find_daemon(watch);
+	if (watch->generation != 0 && is_needed(watch))
+		settle(watch);
+	if (watch->generation == 0 || is_needed(watch))
+		watch_tick(watch);
+}
+
+void
+settle_open(struct watch *watch)
+{
+	watch->daemon = (struct holder)HOLDER_NONE;
+	settle_check(watch);
+}

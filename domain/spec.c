@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/compile.h"
+#include "domain/spec.h"
+
+#define XL	"/usr/sbin/xl"
+
+static int
+compile(struct job *job, struct compile *out)
+{
+	switch (compile_file(XL, job->config, out)) {
+	case COMPILE_OK:
+		return VPSH_OK;
+	case COMPILE_MISSING:
+		return job_end(job, VPSH_ERR_NO_CONFIG, "%s", out->said);
+	case COMPILE_FILE:
+	case COMPILE_XL:
+		return job_end(job, VPSH_ERR_CONFIG, "%s", out->said);
+	case COMPILE_RUN:
+		break;
+	}
+	return job_end(job, VPSH_ERR_HOST, "%s", out->said);
+}
+
+/* A kernel or ramdisk in dom0; libxl finds relative names by itself. */
+static int
+check_image(struct job *job, const char *what, const char *path)
+{
+	struct stat st;
+	int fd, err;
+
+	if (path == NULL || path[0] != '/')
+		return VPSH_OK;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	err = errno;
+	if (fd == -1)
+		return job_end(job, VPSH_ERR_NO_KERNEL, "%s %s: %s", what,
+		    path, strerror(err));
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		close(fd);
+		return job_end(job, VPSH_ERR_NO_KERNEL,
+		    "%s %s is empty or no regular file", what, path);
+	}
+	close(fd);
+	return VPSH_OK;
+}
+
+/* Only what is plainly a file or device of dom0; the rest its script knows. */
+static int
+check_disk(struct job *job, const libxl_device_disk *disk)
+{
+	struct stat st;
+
+	if (disk->pdev_path == NULL || disk->pdev_path[0] != '/' ||
+	    disk->script != NULL || disk->backend_domid != 0 ||
+	    disk->backend_domname != NULL)
+		return VPSH_OK;
+	if (stat(disk->pdev_path, &st) == -1)
+		return job_end(job, VPSH_ERR_NO_DISK, "disk %s: %s",
+		    disk->pdev_path, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return job_end(job, VPSH_ERR_NO_DISK,
+		    "disk %s is no file and no block device",
+		    disk->pdev_path);
+	return VPSH_OK;
+}
+
+/*
+ * A bootloader reads the guest's own disk in dom0.  libxl puts it in a cage
+ * only if one of these is in the environment (libxl_bootloader.c).
+ */
+static int
+check_bootloader(struct job *job, const libxl_domain_build_info *info)
+{
+	const char *restricted = getenv("LIBXL_BOOTLOADER_RESTRICT");
+
+	if (info->bootloader == NULL || info->bootloader[0] == '\0' ||
+	    getenv("LIBXL_BOOTLOADER_USER") != NULL ||
+	    (restricted != NULL && strcmp(restricted, "0") != 0))
+		return VPSH_OK;
+	return job_end(job, VPSH_ERR_PYGRUB,
+	    "bootloader %s would run with all privileges: neither "
+	    "LIBXL_BOOTLOADER_RESTRICT nor LIBXL_BOOTLOADER_USER is set",
+	    info->bootloader);
+}
+
+static int
+check(struct job *job, const libxl_domain_config *config)
+{
+	const libxl_domain_build_info *info = &config->b_info;
+	bool images = info->bootloader == NULL || info->bootloader[0] == '\0';
+	int i, err;
+
+	if (config->c_info.name == NULL ||
+	    strcmp(config->c_info.name, job->guest.domain) != 0)
+		return job_end(job, VPSH_ERR_CONFIG,
+		    "%s: its name is \"%s\" and the policy says \"%s\"",
+		    job->config, config->c_info.name == NULL ? "" :
+		    config->c_info.name, job->guest.domain);
+	err = check_bootloader(job, info);
+	if (err == VPSH_OK && images)
+		err = check_image(job, "kernel", info->kernel);
+	if (err == VPSH_OK && images)
+		err = check_image(job, "ramdisk", info->ramdisk);
+	for (i = 0; i < config->num_disks && err == VPSH_OK; i++)
+		err = check_disk(job, &config->disks[i]);
+	return err;
+}
+
+int
+spec_load(struct job *job, libxl_domain_config *config)
+{
+	struct compile out;
+	int err, rc;
+
+	libxl_domain_config_init(config);
+	err = compile(job, &out);
+	if (err == VPSH_OK) {
+		rc = libxl_domain_config_from_json(job->xen.ctx, config,
+		    out.json);
+		if (rc != 0)
+			err = job_end_xen(job, VPSH_ERR_CONFIG,
+			    "libxl does not take what xl made of it");
+	}
+	free(out.json);
+	if (err != VPSH_OK)
+		return err;
+	/* xl's own policy about numbers is not ours. */
+	config->c_info.domid = (libxl_domid)INVALID_DOMID;
+	return check(job, config);
+}
+
+int
+spec_mark(struct job *job, libxl_domain_config *config)
+{
+	libxl_key_value_list *list = &config->c_info.xsdata;
+	size_t n = 2 * (size_t)libxl_key_value_list_length(list);
+	char **more;
+
+	more = reallocarray(*list, n + 3, sizeof(*more));
+	if (more == NULL)
+		return job_end(job, VPSH_ERR_MEMORY_HOST, "no memory");
+	*list = more;
+	more[n] = strdup("vpsh/job");
+	more[n + 1] = more[n] == NULL ? NULL : strdup(job->mark);
+	more[n + 2] = NULL;
+	if (more[n + 1] == NULL)
+		return job_end(job, VPSH_ERR_MEMORY_HOST, "no memory");
+	return VPSH_OK;
+}
+
+int
+spec_memory(struct job *job, libxl_domain_config *config)
+{
+	uint64_t need = 0, have = 0;
+	int err;
+
+	/* Without an answer libxl says itself whether it fits. */
+	if (libxl_domain_need_memory(job->xen.ctx, config,
+	    (uint32_t)INVALID_DOMID, &need) != 0 ||
+	    libxl_get_free_memory(job->xen.ctx, &have) != 0 || need <= have)
+		return VPSH_OK;
+	err = job_end(job, VPSH_ERR_MEMORY,
+	    "%" PRIu64 " MiB needed, %" PRIu64 " MiB free", (need + 1023) /
+	    1024, have / 1024);
+	job->number = (int)((need - have + 1023) / 1024);
+	return err;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DOMAIN_SPEC_H
+#define DOMAIN_SPEC_H
+
+#include "domain/job.h"
+
+/*
+ * From the operator's xl.cfg to a configuration that can be created, with
+ * everything checked that can be known before: what fails here fails with a
+ * sentence of its own.  Returns 0 or a negative enum vpsh_err with job->text
+ * set; libxl_domain_config_dispose() in both cases.
+ */
+int	 spec_load(struct job *job, libxl_domain_config *config);
+
+/* Put our mark on it, so that the domain carries it from birth. */
+int	 spec_mark(struct job *job, libxl_domain_config *config);
+
+/* Is there memory for it?  Right before creating. */
+int	 spec_memory(struct job *job, libxl_domain_config *config);
+
+#endif

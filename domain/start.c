@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/job.h"
+#include "domain/spec.h"
+#include "domain/store.h"
+
+/* How long a new guest waits for its console to be ready to listen. */
+#define CREATED_MS	2000
+
+static int
+read_mark(struct job *job, uint32_t domid, char mark[RECORD_MARK])
+{
+	char path[64];
+
+	(void)text_format(path, sizeof(path),
+	    "/local/domain/%" PRIu32 "/vpsh/job", domid);
+	if (!store_is_ours(job->store, path))
+		return -1;
+	return store_read(job->store, mark, RECORD_MARK, "%s", path);
+}
+
+bool
+start_is_ours(struct job *job, const struct xen_domain *domain)
+{
+	struct intent intent;
+	char mark[RECORD_MARK];
+
+	return read_mark(job, domain->domid, mark) == 0 &&
+	    intent_load(job->paths.intents, job->guest.domain,
+	    &intent) == 0 && intent_agrees(&intent, mark, domain->uuid);
+}
+
+/*
+ * A start that was killed leaves a paused domain, in its earliest moments
+ * one without a name or our mark in xenstore; the intent knows its uuid.
+ */
+bool
+start_is_half_made(struct job *job, const struct xen_domain *domain)
+{
+	struct intent intent;
+	char host[RECORD_HOST];
+
+	record_host(host);
+	return domain->paused && intent_load(job->paths.intents,
+	    job->guest.domain, &intent) == 0 &&
+	    intent.mode == INTENT_CREATING &&
+	    strcmp(intent.host, host) == 0 &&
+	    memcmp(intent.uuid, domain->uuid, WIRE_UUID) == 0;
+}
+
+/* Does a saved image say that this guest lives on elsewhere? */
+static int
+check_away(struct job *job)
+{
+	struct boot boot;
+	struct stat st;
+	char path[PATHS_LEN + POLICY_DOMAIN];
+
+	if (boot_load(job->paths.boots, job->guest.domain, &boot) == 0 &&
+	    boot.away)
+		return job_end(job, VPSH_ERR_ELSEWHERE,
+		    "%s left by suspending, and has not come back",
+		    job->guest.domain);
+	if (text_format(path, sizeof(path), "%s/%s", job->paths.saves,
+	    job->guest.domain) == 0 && lstat(path, &st) == 0)
+		return job_end(job, VPSH_ERR_ELSEWHERE,
+		    "there is a saved image, %s", path);
+	return VPSH_OK;
+}
+
+/*
+ * Make room for a new domain.  Returns VPSH_OK to go on, 1 when the guest
+ * runs already, or an error.
+ */
+static int
+clear_way(struct job *job)
+{
+	struct xen_domain domain;
+	struct intent intent;
+	bool known;
+	int r;
+
+	known = intent_load(job->paths.intents, job->guest.domain,
+	    &intent) == 0 && intent.mode == INTENT_CREATING;
+	r = xen_find(&job->xen, job->guest.domain,
+	    known ? intent.uuid : NULL, &domain);
+	if (r == 1)
+		return VPSH_OK;
+	if (r == -1)
+		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
+	if (job->run.op != WIRE_OP_DEATH &&
+	    domain.reason == WIRE_REASON_SUSPEND)
+		return job_end(job, VPSH_ERR_ELSEWHERE,
+		    "domain %" PRIu32 " is being saved or moved",
+		    domain.domid);
+	if (domain.dying || start_is_half_made(job, &domain))
+		return stop_domain(job, &domain, false);
+	if (domain.reason == WIRE_REASON_NONE) {
+		(void)job_end(job, VPSH_OK, "runs already as domain %" PRIu32,
+		    domain.domid);
+		return 1;
+	}
+	if (start_is_ours(job, &domain))
+		return stop_domain(job, &domain, true);
+	return job_end(job, VPSH_ERR_BUSY,
+	    "domain %" PRIu32 ", which vpsh did not make, is shut down and "
+	    "not yet taken away", domain.domid);
+}
+
+/* What failed?  libxl's code says little, its messages more. */
+static int
+create_error(struct job *job)
+{
+	if (job->xen.hotplug)
+		return job_end_xen(job, VPSH_ERR_HOTPLUG,
+		    "a hotplug script failed");
+	return job_end_xen(job, VPSH_ERR_CREATE, job->xen.memory ?
+	    "Xen could not build it, perhaps for want of memory" :
+	    "Xen could not build it");
+}
+
+/* Whatever was made is taken away again; the first error stays reported. */
+static void
+undo(struct job *job, const uint8_t uuid[WIRE_UUID])
+{
+	char text[WIRE_TEXT];
+	struct xen_domain domain;
+
+	(void)text_copy(text, sizeof(text), job->text);
+	job->xen.quiet = true;
+	if (xen_find(&job->xen, NULL, uuid, &domain) == 0 &&
+	    stop_domain(job, &domain, false) != VPSH_OK)
+		log_error("job %s: the half-made domain %" PRIu32
+		    " is still there", job->mark, domain.domid);
+	else
+		(void)intent_remove(job->paths.intents, job->guest.domain);
+	job->xen.quiet = false;
+	(void)text_copy(job->text, sizeof(job->text), text);
+}
+
+static int
+save_intent(struct job *job, const uint8_t uuid[WIRE_UUID],
+    enum intent_mode mode)
+{
+	struct intent intent = { .mode = mode };
+
+	(void)text_copy(intent.mark, sizeof(intent.mark), job->mark);
+	record_host(intent.host);
+	memcpy(intent.uuid, uuid, WIRE_UUID);
+	(void)mkdir(job->paths.intents, 0700);
+	if (intent_save(job->paths.intents, job->guest.domain,
+	    &intent) == -1)
+		return job_end(job, VPSH_ERR_FAILED,
+		    "the intent cannot be written below %s: %s",
+		    job->paths.intents, strerror(errno));
+	return VPSH_OK;
+}
+
+/* libxl does not keep two creates of one name apart. */
+static int
+check_alone(struct job *job)
+{
+	if (xen_count(&job->xen, job->guest.domain) <= 1)
+		return VPSH_OK;
+	return job_end(job, VPSH_ERR_CREATE, "somebody else created a domain "
+	    "of the name %s at the same time", job->guest.domain);
+}
+
+static int
+create(struct job *job, libxl_domain_config *config)
+{
+	struct xen_domain domain = { 0 };
+	char data[RECORD_MARK + 16];
+	int err;
+
+	memcpy(domain.uuid, config->c_info.uuid.uuid, WIRE_UUID);
+	if ((err = save_intent(job, domain.uuid, INTENT_CREATING)) != 0)
+		return err;
+	xen_forget(&job->xen);
+	if (libxl_domain_create_new(job->xen.ctx, config, &domain.domid,
+	    NULL, NULL) != 0) {
+		err = create_error(job);
+		goto undo;
+	}
+	if ((err = check_alone(job)) != 0)
+		goto undo;
+	(void)text_format(data, sizeof(data), "1 %s\n", job->mark);
+	if (libxl_userdata_store(job->xen.ctx, domain.domid, "vpsh",
+	    (const uint8_t *)data, (int)strlen(data)) != 0)
+		log_warn("job %s: no userdata on domain %" PRIu32,
+		    job->mark, domain.domid);
+	job_phase(job, WIRE_PHASE_CREATED, &domain, CREATED_MS);
+	if (libxl_domain_unpause(job->xen.ctx, domain.domid, NULL) != 0) {
+		err = job_end_xen(job, VPSH_ERR_CREATE,
+		    "the new domain could not be unpaused");
+		goto undo;
+	}
+	/* From here on it runs, and only stops for reasons of its own. */
+	if (save_intent(job, domain.uuid, INTENT_NORMAL) != VPSH_OK)
+		log_error("job %s: %s", job->mark, job->text);
+	return job_end(job, VPSH_OK, "runs as domain %" PRIu32,
+	    domain.domid);
+undo:
+	undo(job, domain.uuid);
+	return err;
+}
+
+int
+start_run(struct job *job)
+{
+	libxl_domain_config config;
+	int err;
+
+	err = clear_way(job);
+	if (err != VPSH_OK)
+		return err == 1 ? VPSH_OK : err;
+	if ((err = check_away(job)) != VPSH_OK)
+		return err;
+	err = spec_load(job, &config);
+	if (err == VPSH_OK)
+		err = spec_mark(job, &config);
+	if (err == VPSH_OK)
+		err = spec_memory(job, &config);
+	if (err == VPSH_OK)
+		err = create(job, &config);
+	libxl_domain_config_dispose(&config);
+	return err;
+}

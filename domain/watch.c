@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <xenstore.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/store.h"
+#include "domain/watch.h"
+
+#define HEARTBEAT_S	10
+/* A little over a second: settle.c wants two looks that far apart. */
+#define TICK		{ 1, 20000 }
+
+static void
+on_scan_soon(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	(void)domains_scan(watch, false);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	(void)domains_scan(watch, false);
+	settle_check(watch);
+	console_check_all(watch);
+}
+
+void
+watch_tick(struct watch *watch)
+{
+	const struct timeval second = TICK;
+
+	if (!evtimer_pending(watch->tick, NULL))
+		event_add(watch->tick, &second);
+}
+
+static void
+scan_soon(struct watch *watch)
+{
+	const struct timeval now = { 0, 0 };
+
+	if (!evtimer_pending(watch->scan_soon, NULL))
+		event_add(watch->scan_soon, &now);
+}
+
+static void
+on_node(struct watch *watch, const char *token)
+{
+	struct dom *dom;
+	long long domid;
+
+	if (token[0] == 'd') {
+		scan_soon(watch);
+		return;
+	}
+	if (text_number(token + 1, 1, UINT32_MAX, &domid) == -1)
+		return;
+	if (token[0] == 'n') {
+		domains_renamed(watch, (uint32_t)domid);
+		scan_soon(watch);
+		return;
+	}
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->now.domid == (uint32_t)domid) {
+			console_written(watch, dom);
+			return;
+		}
+}
+
+static void
+on_store(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+	char **event;
+
+	(void)fd;
+	(void)what;
+	while ((event = xs_check_watch(watch->store)) != NULL) {
+		on_node(watch, event[XS_WATCH_TOKEN]);
+		free(event);
+	}
+	if (errno != EAGAIN)
+		fatal("xenstored is gone: %s", strerror(errno));
+}
+
+/* libxenstore's thread ends in silence when xenstored does. */
+static void
+on_heartbeat(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	if (!store_alive(watch->store))
+		fatal("xenstored does not answer: %s", strerror(errno));
+}
+
+static void
+on_broker_ready(void *arg)
+{
+	domains_tell_all(arg);
+}
+
+static void
+on_broker_frame(const struct wire_msg *msg, void *arg)
+{
+	struct watch *watch = arg;
+	struct wire_serial done = msg->u.serial;
+
+	if (msg->head.type != WIRE_SCAN)
+		return;
+	done.ok = domains_scan(watch, true) == 0;
+	link_send(&watch->broker, WIRE_SCANNED, &done, NULL, 0);
+}
+
+static void
+on_console_ready(void *arg)
+{
+	console_tell_all(arg);
+}
+
+static void
+on_console_frame(const struct wire_msg *msg, void *arg)
+{
+	if (msg->head.type == WIRE_PTY_LOST)
+		console_lost(arg, &msg->u.pty);
+}
+
+static void
+connect_peer(struct watch *watch, uint32_t role, int fd)
+{
+	switch ((enum wire_role)role) {
+	case WIRE_ROLE_BROKER:
+		link_connect(&watch->broker, fd);
+		return;
+	case WIRE_ROLE_CONSOLE:
+		link_connect(&watch->console, fd);
+		return;
+	case WIRE_ROLE_CLIENT:
+	case WIRE_ROLE_SUPERVISOR:
+	case WIRE_ROLE_WATCH:
+	case WIRE_ROLE_WORKER:
+		break;
+	}
+	fd_close(&fd);
+}
+
+static void
+on_super(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+	int fds[FD_PASS_MAX];
+	struct wire_msg msg;
+	size_t nfds, i;
+	ssize_t n;
+
+	(void)what;
+	n = wire_recv(fd, &msg, WIRE_SUPER_CHILD, fds, &nfds);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		log_info("the supervisor is gone");
+		event_base_loopbreak(watch->base);
+	} else if (msg.head.type == WIRE_PEER)
+		connect_peer(watch, msg.u.peer.role, fds[0]);
+	else
+		for (i = 0; i < nfds; i++)
+			fd_close(&fds[i]);
+}
+
+static void
+open_xen(struct watch *watch)
+{
+	if (xen_open(&watch->xen) == -1)
+		fatal("Xen does not answer: %s", watch->xen.said);
+	watch->store = store_open();
+	if (watch->store == NULL)
+		fatal("xenstored does not answer: %s", strerror(errno));
+	/* Makes libxenstore's thread, too, which is not possible later on. */
+	if (!store_watch(watch->store, "@introduceDomain", "d") ||
+	    !store_watch(watch->store, "@releaseDomain", "d"))
+		fatal("no watch on domains: %s", strerror(errno));
+}
+
+void
+watch_open(struct watch *watch, int super, const char *prefix)
+{
+	memset(watch, 0, sizeof(*watch));
+	TAILQ_INIT(&watch->doms);
+	watch->super = super;
+	watch->first_scan = true;
+	if (paths_init(&watch->paths, prefix) == -1)
+		fatal("the prefix is too long");
+	watch->base = event_base_new();
+	if (watch->base == NULL)
+		fatal("no event loop");
+	open_xen(watch);
+	link_init(&watch->broker, watch->base, WIRE_ROLE_BROKER,
+	    WIRE_BROKER_WATCH, on_broker_ready, on_broker_frame, watch);
+	link_init(&watch->console, watch->base, WIRE_ROLE_CONSOLE,
+	    WIRE_CONSOLE_WATCH, on_console_ready, on_console_frame, watch);
+	watch->scan_soon = evtimer_new(watch->base, on_scan_soon, watch);
+	watch->tick = evtimer_new(watch->base, on_tick, watch);
+	watch->heartbeat = event_new(watch->base, -1, EV_PERSIST,
+	    on_heartbeat, watch);
+	watch->super_event = event_new(watch->base, super,
+	    EV_READ | EV_PERSIST, on_super, watch);
+	watch->store_event = event_new(watch->base,
+	    xs_fileno(watch->store), EV_READ | EV_PERSIST, on_store, watch);
+	if (watch->scan_soon == NULL || watch->tick == NULL ||
+	    watch->heartbeat == NULL || watch->super_event == NULL ||
+	    watch->store_event == NULL)
+		fatal("no memory");
+}
+
+int
+watch_loop(struct watch *watch)
+{
+	const struct timeval beat = { HEARTBEAT_S, 0 };
+
+	reload_open(watch);
+	if (domains_scan(watch, false) == -1)
+		fatal("Xen does not list its domains");
+	settle_open(watch);
+	if (event_add(watch->heartbeat, &beat) == -1 ||
+	    event_add(watch->super_event, NULL) == -1 ||
+	    event_add(watch->store_event, NULL) == -1)
+		fatal("no memory");
+	(void)event_base_dispatch(watch->base);
+	/* Everything else ends with the process. */
+	policy_free(watch->policy);
+	return 0;
+}

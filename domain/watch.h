@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DOMAIN_WATCH_H
+#define DOMAIN_WATCH_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "domain/holder.h"
+#include "domain/link.h"
+#include "domain/paths.h"
+#include "domain/record.h"
+#include "domain/xen.h"
+#include "policy/policy.h"
+#include "wire/wire.h"
+
+/*
+ * The watcher: what there is of domains, told to the broker; and the ttys of
+ * their consoles, proven and handed to the console server.
+ */
+
+/* A tty of a domain that xenstore names; console.c. */
+struct console {
+	char	pv[64];		/* what console/tty says, "" for nothing */
+	char	serial[64];	/* what serial/0/tty says */
+	bool	is_serial;	/* which of them is open */
+	char	path[64];	/* of the open one */
+	int	pty;		/* -1: not open; all three or none */
+	int	lock;
+	int	ring;
+	bool	lost;		/* hung up: wait for a word or a second */
+	char	why[96];	/* why it is not open, logged once */
+};
+
+struct dom {
+	TAILQ_ENTRY(dom) entry;		/* watch::doms */
+	bool		 seen;		/* in the scan that is going on */
+	bool		 dying;		/* Xen takes it down */
+	char		 name[WIRE_DOMAIN];	/* "": none yet */
+	bool		 claimed;	/* a policy has it */
+	bool		 closed;	/* but nobody may use it */
+	char		 customer[WIRE_NAME];	/* name of its stream */
+	char		 guest[WIRE_NAME];
+	bool		 creating;	/* its intent says half made */
+	struct boot	 boot;
+	struct wire_domain now;
+	struct wire_domain sent;	/* what the broker knows */
+	/*
+	 * The generation of xenconsoled under which the domain was born or
+	 * settled; its console/tty counts while that daemon lives.
+	 */
+	unsigned	 generation;
+	struct console	 console;
+};
+
+struct settled;
+
+struct watch {
+	struct paths	 paths;
+	struct event_base *base;
+	int		 super;		/* the supervisor */
+	struct xen	 xen;
+	struct xs_handle *store;
+	struct policy	*policy;
+	struct link	 broker;
+	struct link	 console;
+	TAILQ_HEAD(, dom) doms;
+	bool		 first_scan;	/* nothing is known yet */
+	struct event	*scan_soon;
+	struct event	*tick;		/* once a second, while it is needed */
+	struct event	*heartbeat;
+	struct event	*super_event;
+	struct event	*store_event;
+	struct holder	 daemon;	/* xenconsoled */
+	struct event	*daemon_event;	/* its end */
+	unsigned	 generation;	/* 0: no daemon */
+	unsigned	 generations;	/* counts them */
+	struct settled	*settled;	/* what the last look at all said */
+	int		 inotify;
+	struct event	*inotify_event;
+	struct event	*reload_soon;
+};
+
+/* Opens everything that needs privilege; fatal() when it cannot. */
+void	 watch_open(struct watch *watch, int super, const char *prefix);
+
+/* Until the supervisor is gone.  Returns the exit status. */
+int	 watch_loop(struct watch *watch);
+
+/* Look again in a second. */
+void	 watch_tick(struct watch *watch);
+
+/* domains.c: what there is, told to the broker. */
+int	 domains_scan(struct watch *watch, bool counters);
+void	 domains_tell_all(struct watch *watch);
+void	 domains_renamed(struct watch *watch, uint32_t domid);
+/* After a policy was loaded: who claims what? */
+void	 domains_claim_all(struct watch *watch);
+
+/* console.c: ttys. */
+void	 console_init(struct console *console);
+void	 console_watch(struct watch *watch, struct dom *dom);
+void	 console_unwatch(struct watch *watch, struct dom *dom);
+/* One of its nodes changed. */
+void	 console_written(struct watch *watch, struct dom *dom);
+/* Open, keep or drop what has to be; cheap when there is nothing to do. */
+void	 console_check(struct watch *watch, struct dom *dom);
+/* Once a second, while there is anything to wait for. */
+void	 console_check_all(struct watch *watch);
+void	 console_drop(struct watch *watch, struct dom *dom, const char *why);
+void	 console_lost(struct watch *watch, const struct wire_pty *pty);
+void	 console_tell_all(struct watch *watch);
+
+/* settle.c: which nodes belong to the daemon that serves now. */
+void	 settle_open(struct watch *watch);
+void	 settle_check(struct watch *watch);
+
+/* reload.c: the policy and its files. */
+void	 reload_open(struct watch *watch);
+
+#endif

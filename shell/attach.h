@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHELL_ATTACH_H
+#define SHELL_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/wire.h"
+
+/*
+ * The customer's end of a guest's console.
+ *
+ *	struct attach a;
+ *
+ *	attach_open(&a, &options);
+ *	for (;;) {
+ *		... CONSOLE{from = attach_from(&a)} -> ATTACHED + fd
+ *		end = attach_run(&a, fd, broker, may_write);
+ *		if (end != ATTACH_LOST || attach_pause(&a, 1000))
+ *			break;
+ *	}
+ *	attach_close(&a);
+ *
+ * The terminal stays raw over all runs of one attach.  After ATTACH_LOST the
+ * shell connects again and attaches from where the last byte stood, so that
+ * nothing is missing and nothing comes twice.
+ */
+
+/* What we keep for a guest that does not read, before we stop reading. */
+#define ATTACH_PENDING_MAX	(2u * 1024 * 1024)
+
+enum attach_end {
+	ATTACH_LEFT,		/* the customer left, or their line is gone */
+	ATTACH_ENDED,		/* the console server ended it: see bye */
+	ATTACH_REVOKED,		/* the right is gone: see bye */
+	ATTACH_BYE,		/* the broker said good-bye: see bye */
+	ATTACH_LOST		/* console server or broker gone: try again */
+};
+
+/*
+ * A frame from the broker that is not BYE, while attached: the outcome of a
+ * job that was under way.  A sentence put into text is shown as a mark.
+ * The frame has no descriptors.
+ */
+typedef void attach_broker_cb(void *arg, const struct wire_msg *msg,
+	    char text[WIRE_TEXT]);
+
+struct attach_options {
+	const char		*guest;		/* must stay valid */
+	const char		*customer;	/* who we are; may be NULL */
+	const char		*term;		/* TERM, may be NULL */
+	int			 in;		/* 0 */
+	int			 out;		/* 1 */
+	int			 err;		/* 2 */
+	attach_broker_cb	*broker;	/* may be NULL */
+	void			*arg;
+};
+
+/* A key, as attach_keys() reads it. */
+enum attach_key {
+	ATTACH_KEY_NONE,
+	ATTACH_KEY_LEAVE,
+	ATTACH_KEY_TAKE,	/* watchers only */
+	ATTACH_KEY_HELP		/* watchers only: say who writes */
+};
+
+/* Where the reading of keys stands between two reads. */
+struct attach_scan {
+	unsigned	quits;		/* Ctrl-Q in a row */
+	int64_t		quit_ms[2];	/* when the last two came */
+	int		sequence;	/* inside which kind of answer */
+	int64_t		last_ms;	/* of the last byte */
+};
+
+/* Read the fields, leave them alone. */
+struct attach {
+	struct attach_options	 options;
+	struct wire_outcome	 bye;		/* with ENDED, REVOKED, BYE */
+	bool			 tty;		/* in and out are terminals */
+	bool			 writer;	/* keys reach the guest */
+	bool			 may_write;
+	bool			 told;		/* WRITER came in this run */
+	bool			 known;		/* offset is valid */
+	uint64_t		 offset;	/* of the next byte */
+	bool			 input_over;	/* in is at its end */
+	bool			 greeted;
+	bool			 bol;		/* out is at a line's start */
+	int64_t			 help_ms;	/* watchers' line was drawn */
+	char			 who[WIRE_NAME];	/* who writes */
+	struct attach_scan	 scan;
+	uint8_t			*pending;	/* for the guest */
+	size_t			 pending_at;
+	size_t			 pending_len;
+	size_t			 pending_size;
+	uint8_t			*shown;		/* for the terminal */
+	size_t			 shown_len;
+	size_t			 shown_at;
+};
+
+/*
+ * Get ready: raw mode when in and out are terminals, otherwise a line on err
+ * that says how to get one.  SIGPIPE is ignored from here on.  Returns 0 or
+ * -1 with errno; attach_close() in both cases.
+ */
+int	 attach_open(struct attach *a, const struct attach_options *options);
+
+/* Restore the terminal (terminal_leave()) and free.  Idempotent. */
+void	 attach_close(struct attach *a);
+
+/* The offset to ask the broker for: WIRE_FROM_TAIL the first time. */
+uint64_t attach_from(const struct attach *a);
+
+/*
+ * Carry bytes until something ends it.  viewer came with ATTACHED, is made
+ * non-blocking and stays the caller's to close.  broker is polled for BYE
+ * and job outcomes; -1 for none.  Its end is ATTACH_LOST, too: a broker that
+ * was restarted must grant again.
+ */
+enum attach_end attach_run(struct attach *a, int viewer, int broker,
+	    bool may_write);
+
+/* Draw one line of our own, escaped: "[web: TEXT]". */
+void	 attach_mark(struct attach *a, const char *text);
+
+/*
+ * Wait for up to ms, with the keys that leave alive and all others dropped.
+ * True when the customer left.
+ */
+bool	 attach_pause(struct attach *a, int ms);
+
+/*
+ * Collect OUTPUT until VIEW_END and write the last lines lines of it (0: all)
+ * to out, neutralised.  viewer stays the caller's.  Returns 0, or a negative
+ * enum vpsh_err.  Ends with VPSH_ERR_TIMEOUT after deadline_ms.
+ */
+int	 attach_log(int viewer, int out, unsigned lines, int deadline_ms);
+
+/*
+ * Make len bytes of a guest fit for any terminal and file: control sequences
+ * are left out, new lines and tabs stay, everything else goes through
+ * text_escape().  Returns a NUL-terminated string, to be freed; NULL when
+ * there is no memory.
+ */
+char	*attach_neutralise(const uint8_t *data, size_t len, size_t *outlen);
+
+/* Where the last lines lines of text begin; 0: all of it. */
+const char *attach_last_lines(const char *text, size_t len, unsigned lines);
+
+/*
+ * The keys of one read.  Of the writer's, *forward says how many bytes go to
+ * the guest.  A watcher's keys go nowhere: one key that came alone means
+ * something, answers of the terminal to the guest's questions do not.
+ */
+enum attach_key attach_keys(struct attach_scan *scan, bool writer,
+	    const uint8_t *data, size_t len, int64_t now_ms, size_t *forward);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHELL_SESSION_H
+#define SHELL_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shell/client.h"
+#include "shell/line.h"
+#include "wire/wire.h"
+
+/*
+ * What is known while one customer is logged in.  All of it comes from the
+ * broker and is for showing; nothing here decides what they may do.
+ */
+
+#define SESSION_SEEN_MAX	256
+
+struct session {
+	struct client	 client;
+	struct line	 line;
+	const char	*term;		/* TERM, checked */
+	bool		 leave;		/* exit was typed */
+	char		 customer[WIRE_NAME];
+	char		 host[WIRE_DOMAIN];
+	char		 support[WIRE_CLAIM];
+	/* The boot of each guest that the customer was last shown. */
+	struct {
+		char		guest[WIRE_NAME];
+		uint64_t	boot;
+	} seen[SESSION_SEEN_MAX];
+	size_t		 nseen;
+};
+
+/* The questions; all return an error as of shell/client.h. */
+int	 session_who(struct session *session, struct wire_who *who);
+/* *guests is the caller's to free. */
+int	 session_list(struct session *session, struct wire_guest **guests,
+	    size_t *n);
+int	 session_status(struct session *session, const char *name,
+	    struct wire_guest *guest);
+
+/* The boot to send with a verb; 0 when none was shown. */
+uint64_t session_seen(const struct session *session, const char *guest);
+/* Our own job may have changed it. */
+void	 session_forget(struct session *session, const char *guest);
+
+/*
+ * Say on stderr what went wrong: the broker's own words if it had any, else
+ * the sentence of err.  Each of the three may be NULL.  Returns err, made
+ * VPSH_ERR_FAILED after Ctrl-C, for whoever wants to pass it on.
+ */
+int	 session_fail(struct session *session, int err, const char *verb,
+	    const char *guest, const char *detail);
+
+#endif

@@ -1,0 +1,520 @@
+# SPDX-License-Identifier: ISC
+"""Power verbs: the real broker; the test is watcher, worker and console.
+
+What a worker or Xen really does is proven on real Xen only; here is what the
+broker makes of what they say.
+"""
+
+import os
+import re
+import resource
+
+import frames
+import harness
+from frames import power
+from world import Inner
+
+UUID = tuple(range(16))
+
+
+class Host(Inner):
+    """With a watcher that knows of domains, and answers scans."""
+
+    def start(self, console=True):
+        super().start()
+        self.watcher = self.peer(frames.WATCH)
+        self.console = self.peer(frames.CONSOLE) if console else None
+        self.scanned()
+        return self
+
+    def scanned(self, *domains):
+        """Answers the next scan, after telling of these domains."""
+        scan = self.watcher.recv("SCAN")
+        for domain in domains:
+            self.tell(**domain)
+        self.watcher.send("SCANNED", serial=scan.serial, ok=1)
+
+    def tell(self, name="DOMAIN_STATE", domain="alice-web", domid=1,
+             state=frames.RUNNING, reason=0, ours=1, boot=1, since_ms=-1):
+        self.watcher.send(name, 0, frames.Domain(
+            domain.encode(), UUID, domid, state, reason, ours, boot,
+            since_ms, 0, 0, 1, 0))
+
+    def status(self, client, guest="web"):
+        ident = client.ask("STATUS", guest=guest)
+        self.scanned()
+        answer = client.recv("GUEST")
+        assert answer.id == ident
+        client.recv("END")
+        return answer
+
+
+
+
+def test_start_runs_one_worker_and_answers_with_its_end():
+    host = Host().start()
+    client = host.client()
+    client.ask("START", power("web"))
+    job = client.recv("JOB")
+    assert re.fullmatch("[2-9A-HJKMNP-TV-Z]{4}", job.ref), job.ref
+    run, worker, number = host.worker()
+    assert (run.op, run.ref, run.body.customer, run.body.guest) == (
+        frames.START, job.ref, b"alice", b"web")
+    assert host.status(client).state == frames.STARTING
+    host.result(worker, number)
+    done = client.recv("DONE")
+    assert done.err == 0 and done.ref == job.ref and "web" in done.text
+    assert host.record(event="done", verb="start", ref=job.ref, err="ok",
+                       domain="alice-web")
+
+
+def test_what_is_so_already_needs_no_worker():
+    host = Host().start()
+    client = host.client()
+    assert client.answer("SHUTDOWN", power("web")).err == 0
+    assert client.answer("DESTROY", power("web", flags=1)).err == 0
+    for name in ("REBOOT", "RESET"):
+        answer = client.answer(name, power("web", flags=1))
+        assert answer.err == frames.ERR["not-running"], answer
+    host.tell()
+    assert host.status(client).state == frames.RUNNING
+    already = client.answer("START", power("web"))
+    assert already.name == "DONE" and already.err == 0
+    assert host.supervisor.silent(0.1)
+
+
+def test_a_busy_guest_names_the_job_that_holds_it():
+    host = Host().start()
+    client, other = host.client(), host.client()
+    client.ask("START", power("web"))
+    ref = client.recv("JOB").ref
+    run, worker, number = host.worker()
+    for name in ("START", "SHUTDOWN"):
+        answer = other.answer(name, power("web"))
+        assert answer.err in (frames.ERR["busy"],), answer
+        assert ref in answer.text and "start" in answer.text, answer.text
+    other.ask("START", power("db"))
+    other.recv("JOB")
+    host.result(worker, number)
+    assert client.recv("DONE").err == 0
+
+
+def test_a_boot_that_the_customer_has_not_seen_is_not_touched():
+    host = Host().start()
+    client = host.client()
+    host.tell(boot=7)
+    assert host.status(client).boot == 7
+    for name in ("SHUTDOWN", "REBOOT", "RESET", "DESTROY", "START"):
+        answer = client.answer(name, power("web", boot=6, flags=1))
+        assert answer.err == frames.ERR["boot"], answer
+    client.ask("SHUTDOWN", power("web", boot=7))
+    client.recv("JOB")
+
+
+def test_shutdown_waits_without_holding_the_guest():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    assert host.status(client).state == frames.RUNNING
+    client.ask("SHUTDOWN", power("web", wait_s=30))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    assert run.op == frames.SHUTDOWN and tuple(run.body.uuid) == UUID
+    worker.send("PHASE", job=number, phase=frames.REQUESTED, domid=1)
+    host.result(worker, number)
+    assert "30 seconds" in client.recv("NOTE").text
+    other = host.client()
+    assert host.status(other).state == frames.STOPPING
+    # Nothing holds it: destroy gets its worker at once.
+    other.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    other.recv("JOB")
+    run, worker, number = host.worker()
+    assert run.op == frames.DESTROY
+    host.tell("DOMAIN_GONE", reason=7)
+    host.result(worker, number)
+    assert other.recv("DONE").err == 0
+    client.recv("NOTE")
+    assert client.recv("DONE").err == 0
+
+
+def test_a_guest_that_ignores_the_request_is_reported_still_up():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    host.status(client)
+    client.ask("SHUTDOWN", power("web", wait_s=1))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    host.result(worker, number)
+    client.recv("NOTE")
+    done = client.recv("DONE")
+    assert done.err == frames.ERR["still-up"], done
+    assert "1 seconds" in done.text and "destroy web" in done.text
+
+
+def test_reboot_is_done_when_there_is_a_new_boot():
+    host = Host().start()
+    client = host.client()
+    host.tell(boot=3)
+    host.status(client)
+    client.ask("REBOOT", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    assert run.op == frames.REBOOT
+    host.result(worker, number)
+    client.recv("NOTE")
+    # It is ours: its death is a job of the system's, which boots it again.
+    host.tell(boot=3, reason=frames.REBOOT_REASON)
+    run, worker, number = host.worker()
+    assert run.op == frames.DEATH
+    host.tell("DOMAIN_GONE", boot=3, reason=frames.REBOOT_REASON)
+    host.tell(boot=4, domid=2)
+    assert client.recv("DONE").err == 0
+    host.result(worker, number)
+    assert host.record(event="done", customer="system", domain="alice-web")
+
+
+def test_destroy_does_not_wait_for_a_start():
+    host = Host().start()
+    client, other = host.client(), host.client()
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    other.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    other.recv("JOB")
+    kill = host.supervisor.recv("KILL")
+    assert kill.job == number
+    worker.close()
+    host.supervisor.send("WORKER_GONE", job=number, status=9)
+    done = client.recv("DONE")
+    assert done.err == frames.ERR["failed"] and "destroy" in done.text
+    run, worker, number = host.worker()
+    assert run.op == frames.DESTROY
+    # And nothing comes between it and the guest.
+    answer = client.answer("START", power("web"))
+    assert answer.err == frames.ERR["busy"]
+    host.result(worker, number)
+    assert other.recv("DONE").err == 0
+
+
+def test_the_new_guest_waits_for_its_console():
+    host = Host().start()
+    client = host.client()
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    # The console of the boot before does not count.
+    host.console.send("READY", 0, frames.Pty(b"alice", b"web", UUID, 1, 4, 0))
+    worker.send("PHASE", 0, frames.Phase(number, frames.CREATED, 5, UUID))
+    assert worker.silent(0.1)
+    host.console.send("READY", 0, frames.Pty(b"alice", b"web", UUID, 2, 5, 0))
+    assert worker.recv("GO").job == number
+
+
+def test_a_console_that_is_ready_first_costs_no_wait():
+    host = Host().start()
+    client = host.client()
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    host.console.send("READY", 0, frames.Pty(b"alice", b"web", UUID, 2, 5, 0))
+    host.status(client)
+    worker.send("PHASE", 0, frames.Phase(number, frames.CREATED, 5, UUID))
+    assert worker.recv("GO").job == number
+
+
+def test_a_guest_goes_on_without_a_console_after_two_seconds():
+    host = Host().start()
+    client = host.client()
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    worker.send("PHASE", 0, frames.Phase(number, frames.CREATED, 5, UUID))
+    assert worker.silent(1.5)
+    assert worker.recv("GO").job == number
+
+
+def test_a_paused_guest_is_destroyed_when_its_console_is_drained():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    host.status(client)
+    client.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    worker.send("PHASE", 0, frames.Phase(number, frames.PAUSED_PHASE, 1, UUID))
+    drain = host.console.recv("DRAIN")
+    assert (drain.body.customer, drain.body.guest) == (b"alice", b"web")
+    assert worker.silent(0.1)
+    host.console.send("DRAINED", customer="alice", guest="web")
+    assert worker.recv("GO").job == number
+
+
+def test_without_a_console_server_nothing_waits_for_it():
+    host = Host().start(console=False)
+    client = host.client()
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    worker.send("PHASE", 0, frames.Phase(number, frames.CREATED, 5, UUID))
+    assert worker.recv("GO").job == number
+
+
+def test_a_worker_that_breaks_the_rules_is_a_failed_job():
+    host = Host().start()
+    client = host.client()
+
+    def lies_about_its_job(worker, number):
+        worker.send("RESULT", job=number + 1)
+
+    def sends_a_size_of_its_own(worker, number):
+        worker.sock.send(frames.head(821) + b"x" * 5)
+
+    def invents_an_error(worker, number):
+        worker.send("RESULT", job=number, err=-1000)
+
+    def is_a_broker_now(worker, number):
+        worker.send("RUN", job=number)
+
+    for breach in (lies_about_its_job, sends_a_size_of_its_own,
+                   invents_an_error, is_a_broker_now):
+        client.ask("START", power("web"))
+        ref = client.recv("JOB").ref
+        run, worker, number = host.worker()
+        breach(worker, number)
+        assert worker.recv() is None
+        assert host.supervisor.recv("KILL").job == number
+        host.supervisor.send("WORKER_GONE", job=number, status=9)
+        done = client.recv("DONE")
+        assert done.err == frames.ERR["worker"] and ref in done.text, done
+        # Its allowance is for starts that were tried; give it a new guest.
+        host.customer("alice", ("db", "web"), os.geteuid(),
+                      "limits = { power = 60; };")
+
+
+def test_a_worker_that_does_not_end_in_time_is_a_timeout():
+    host = Host().start()
+    client = host.client()
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    worker.close()
+    host.supervisor.recv("KILL")
+    host.supervisor.send("WORKER_GONE", job=number, status=9, killed=1)
+    assert client.recv("DONE").err == frames.ERR["timeout"]
+
+
+def test_two_creates_at_a_time_and_owners_take_turns():
+    host = Host()
+    host.customer("alice", ("a1", "a2", "a3", "a4"), os.geteuid())
+    host.start()
+    client = host.client()
+    ids = [client.ask("START", power("a%d" % i)) for i in range(1, 5)]
+    waiting = set()
+    for _ in range(6):
+        got = client.recv()
+        if got.name == "NOTE":
+            waiting.add(got.id)
+    assert waiting == set(ids[2:])
+    running = [host.worker(), host.worker()]
+    assert [r[0].body.guest for r in running] == [b"a1", b"a2"]
+    # bob's guest has to be booted again; alice has had two turns.
+    host.tell(domain="bob-shop", reason=frames.CRASH)
+    host.status(client, "a1")
+    assert host.supervisor.silent(0.1)
+    host.result(running[0][1], running[0][2])
+    assert client.recv("DONE").id == ids[0]
+    shop = host.worker()
+    assert (shop[0].op, shop[0].body.guest) == (frames.DEATH, b"shop")
+    host.result(running[1][1], running[1][2])
+    assert client.recv("DONE").id == ids[1]
+    last = host.worker()
+    assert last[0].body.guest == b"a3"
+    assert host.supervisor.silent(0.1)
+
+
+def test_E17_starts_are_limited_and_destroy_is_not_used_up():
+    host = Host()
+    host.customer("alice", ("web",), os.geteuid(),
+                  "limits = { power = 2; };")
+    host.start()
+    client = host.client()
+    for _ in range(2):
+        client.ask("START", power("web"))
+        client.recv("JOB")
+        run, worker, number = host.worker()
+        host.result(worker, number, "no-config")
+        assert client.recv("DONE").err == frames.ERR["no-config"]
+    limited = client.answer("START", power("web"))
+    assert limited.err == frames.ERR["rate"], limited
+    assert re.search(r"in \d+ seconds", limited.text)
+    # Refusals do not count, and other classes have their own.
+    host.tell()
+    host.status(client)
+    client.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    assert client.recv("JOB").ref
+
+
+def test_a_job_outlives_its_client():
+    host = Host().start()
+    client = host.client()
+    client.ask("START", power("web"))
+    ref = client.recv("JOB").ref
+    run, worker, number = host.worker()
+    client.close()
+    assert host.record(event="logout")
+    host.result(worker, number)
+    assert host.record(event="done", ref=ref, err="ok")
+
+
+def test_a_death_is_cleaned_up_but_a_save_is_left_alone():
+    host = Host().start()
+    client = host.client()
+    host.tell(reason=frames.SUSPEND)
+    host.status(client)
+    assert host.supervisor.silent(0.1)
+    host.tell("DOMAIN_GONE", reason=frames.SUSPEND)
+    assert host.status(client).state == frames.SAVED
+    refused = client.answer("START", power("web"))
+    assert refused.err == frames.ERR["elsewhere"], refused
+    # It is back: an ordinary guest again.
+    host.tell(domid=2, boot=2)
+    assert host.status(client).state == frames.RUNNING
+    host.tell(domid=2, boot=2, reason=frames.CRASH)
+    run, worker, number = host.worker()
+    assert run.op == frames.DEATH and run.body.guest == b"web"
+
+
+def test_somebody_elses_domain_is_not_cleaned_up():
+    host = Host().start()
+    client = host.client()
+    host.tell(ours=0, reason=frames.CRASH)
+    assert host.status(client).elsewhere == 1
+    assert host.supervisor.silent(0.1)
+
+
+def test_what_dies_again_and_again_is_left_after_five_restarts():
+    host = Host().start()
+    client = host.client()
+    for boot in range(1, 6):
+        host.tell(boot=boot, domid=boot)
+        host.tell(boot=boot, domid=boot, reason=frames.CRASH)
+        run, worker, number = host.worker()
+        assert run.op == frames.DEATH
+        host.tell("DOMAIN_GONE", boot=boot, domid=boot, reason=frames.CRASH)
+        host.tell(boot=boot + 1, domid=boot + 1)
+        host.result(worker, number)
+        host.record(event="done", customer="system")
+        host.status(client)
+    host.tell(boot=6, domid=6, reason=frames.CRASH)
+    host.status(client)
+    assert host.supervisor.silent(0.2)
+
+
+def test_a_domain_that_no_policy_claims_is_none_of_ours():
+    host = Host().start()
+    host.tell(domain="Domain-0", reason=frames.CRASH)
+    host.tell(domain="alice-webx", reason=frames.CRASH)
+    client = host.client()
+    assert host.status(client).state == frames.OFF
+    assert host.supervisor.silent(0.1)
+
+
+def test_without_an_answer_from_xen_states_are_unknown():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    assert host.status(client).state == frames.RUNNING
+    host.watcher.close()
+    client.ask("STATUS", guest="web")
+    assert client.recv("GUEST").state == frames.UNKNOWN
+    client.recv("END")
+    assert client.answer("START", power("web")).err == frames.ERR["host"]
+    # A new watcher that does not mention the guest: it is off.
+    host.watcher = host.peer(frames.WATCH)
+    host.scanned()
+    harness.wait_until(
+        lambda: host.status(client).state == frames.OFF, what="off")
+
+
+def test_a_watcher_that_does_not_answer_costs_two_seconds():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    client.ask("LIST")
+    host.watcher.recv("SCAN")
+    assert client.silent(1.5)
+    assert {client.recv().name for _ in range(3)} == {"GUEST", "END"}
+
+
+def test_list_asks_xen_once_for_many_and_again_for_the_late():
+    host = Host().start()
+    early, late, later = host.client(), host.client(), host.client()
+    early.ask("LIST")
+    scan = host.watcher.recv("SCAN")
+    late.ask("LIST")
+    later.ask("LIST")
+    # Both are in when the answers to what they asked next are there.
+    for client in (late, later):
+        client.ask("WHOAMI")
+        client.recv("WHO")
+    host.watcher.send("SCANNED", serial=scan.serial, ok=1)
+    assert [early.recv().name for _ in range(3)][-1] == "END"
+    assert late.silent(0.1)
+    host.scanned()
+    for client in (late, later):
+        assert [client.recv().name for _ in range(3)][-1] == "END"
+    assert host.watcher.silent(0.1)
+
+
+def test_a_new_account_is_found_without_a_restart():
+    host = Host()
+    host.customer("alice", ("web",))
+    host.start()
+    client = host.client()
+    host.accounts_end(alice=os.geteuid())
+    assert client.answer("WHOAMI").customer == "alice"
+
+
+def test_a_uid_of_two_accounts_is_neithers():
+    host = Host()
+    host.customer("alice", ("web",))
+    host.customer("carol", ("mail",))
+    host.start()
+    client = host.client()
+    host.accounts_end(alice=os.geteuid(), carol=os.geteuid())
+    assert client.recv("BYE").err == frames.ERR["no-customer"]
+
+
+def test_a_look_up_that_fails_does_not_say_that_there_is_no_account():
+    host = Host()
+    host.customer("alice", ("web",))
+    host.start()
+    client = host.client()
+    got, worker = host.spawned()
+    worker.close()
+    host.supervisor.send("WORKER_GONE", job=got.job, status=9, killed=1)
+    assert client.recv("BYE").err == frames.ERR["service"]
+
+
+def test_G04_a_full_audit_log_stops_power_verbs_and_nothing_else():
+    host = Host().start()
+    client = host.client()
+    host.status(client)
+    pid, limit = host.process.pid, resource.RLIMIT_FSIZE
+    _, hard = resource.prlimit(pid, limit)
+    resource.prlimit(pid, limit, (os.path.getsize(host.audit), hard))
+    refused = client.answer("START", power("web"))
+    assert refused.err == frames.ERR["audit"] and refused.text, refused
+    assert host.supervisor.silent(0.1)
+    assert host.status(client).state == frames.OFF
+    assert client.answer("WHOAMI").customer == "alice"
+    got = client.answer("CONSOLE", frames.Attach(b"web", 0, 0, 0))
+    assert got.name == "ATTACHED"
+    frames.close_fds(got)
+    resource.prlimit(pid, limit, (hard, hard))
+    client.ask("START", power("web"))
+    assert client.recv("JOB").ref
+    gap = host.record(event="gap")
+    print(host.records(), open(host.log.name).read())
+    assert gap["lost"] >= 4 and gap["since"], gap

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: ISC
+"""A host of its own below a temporary folder, and what runs there."""
+
+import contextlib
+import json
+import os
+import subprocess
+
+import frames
+import harness
+
+PLAN = """
+support = "help@example.net";
+plans = ( { name = "basic";
+  allow = [ "console", "log", "start", "shutdown", "reboot", "destroy" ];
+  limits = { sessions = 8; }; } );
+"""
+
+
+class World:
+    """Configuration files below a prefix; our own uid is alice's."""
+
+    def __init__(self):
+        self.dir = harness.temp_dir()
+        os.chmod(self.dir, 0o755)
+        for path in ("etc/vpsh/customers", "var/log/vpsh", "var/lib/vpsh",
+                     "run"):
+            os.makedirs(os.path.join(self.dir, path))
+        self.socket = os.path.join(self.dir, "run/vpsh/broker.sock")
+        self.audit = os.path.join(self.dir, "var/log/vpsh/audit.jsonl")
+        self.write("vpsh.conf", PLAN)
+        self.customer("alice", guests=("db", "web"), uid=os.geteuid())
+        self.customer("bob", guests=("shop",), uid=47999)
+
+    def path(self, *names):
+        return os.path.join(self.dir, "etc/vpsh", *names)
+
+    def write(self, name, text, mode=0o644):
+        """As editors do: a new file that takes the name."""
+        with open(self.path(name + ".new"), "w") as f:
+            f.write(text)
+        os.chmod(self.path(name + ".new"), mode)
+        os.rename(self.path(name + ".new"), self.path(name))
+
+    def customer(self, name, guests=(), uid=None, more=""):
+        os.makedirs(self.path("customers", name), exist_ok=True)
+        lines = ['plan = "basic";', more]
+        if uid is not None:
+            lines.append("uid = %d;" % uid)
+        lines.append("guests = ( %s );" % ", ".join(
+            g if g.startswith("{") else '{ name = "%s"; }' % g
+            for g in guests))
+        self.write("customers/%s/policy.conf" % name, "\n".join(lines))
+
+    def records(self):
+        """The audit log so far; every line of it has to be whole."""
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.audit) as f:
+                return [json.loads(line) for line in f]
+        return []
+
+    def record(self, **wanted):
+        """Waits for the audit record that has all of these."""
+        def find():
+            for r in self.records():
+                if all(r.get(k) == v for k, v in wanted.items()):
+                    return r
+        return harness.wait_until(find, what="audit record %s" % wanted)
+
+    def client(self, **kwargs):
+        return frames.Client(self.socket, **kwargs)
+
+
+class Supervised(World):
+    """With a real vpshd, broker, console server; no Xen, so no watcher."""
+
+    def start(self, seconds=15):
+        self.log = open(os.path.join(self.dir, "log"), "ab+")
+        self.process = harness.Process(
+            [harness.program("vpshd"), "-p", self.dir, "-x",
+             os.path.dirname(harness.program("vpshd"))],
+            stderr=self.log, stdout=self.log)
+        harness.wait_until(lambda: os.path.exists(self.socket),
+                           what="vpshd listens")
+        harness.wait_until(self.answers, seconds, "the broker answers")
+        return self
+
+    def answers(self):
+        try:
+            client = self.client(seconds=1)
+            client.close()
+            return True
+        except (OSError, AssertionError):
+            return False
+
+    def said(self):
+        self.log.flush()
+        with open(self.log.name, errors="backslashreplace") as f:
+            return f.read()
+
+    def pids(self):
+        """The supervisor's children by name: {"vpsh-broker": 123, ...}."""
+        with open("/proc/%d/task/%d/children" % (
+                self.process.pid, self.process.pid)) as f:
+            pids = [int(p) for p in f.read().split()]
+        found = {}
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                with open("/proc/%d/cmdline" % pid) as f:
+                    words = f.read().split("\0")
+                found[" ".join([os.path.basename(words[0])] + words[3:-1])
+                      ] = pid
+        return found
+
+
+class Inner(World):
+    """The real broker alone: the test plays everybody else."""
+
+    def start(self):
+        ours, theirs = frames.pair()
+        self.supervisor = frames.Channel(ours)
+        fd = theirs.detach()
+        self.log = open(os.path.join(self.dir, "log"), "ab+")
+
+        def give_control():
+            os.dup2(fd, 3)
+
+        self.process = harness.Process(
+            [harness.program("vpsh-broker"), "-p", self.dir],
+            stderr=self.log, stdout=self.log, close_fds=False,
+            preexec_fn=give_control)
+        os.close(fd)
+        # Inner channels want the same build: say what it says.
+        said = self.supervisor.recv("HELLO")
+        self.build = said.build
+        self.supervisor.send("HELLO", 0, frames.hello(
+            frames.SUPERVISOR, self.build))
+        os.mkdir(os.path.dirname(self.socket))
+        self.listen()
+        self.accounts_end()
+        return self
+
+    def listen(self):
+        import socket
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(self.socket)
+        listener.listen(128)
+        self.supervisor.send("LISTENER", fds=[listener.fileno()])
+        listener.close()
+
+    def peer(self, role):
+        """Introduce ourselves as the console server or the watcher."""
+        ours, theirs = frames.pair()
+        self.supervisor.send("PEER", role=role, fds=[theirs.fileno()])
+        theirs.close()
+        channel = frames.Channel(ours)
+        channel.recv("HELLO")
+        channel.send("HELLO", 0, frames.hello(role, self.build))
+        return channel
+
+    def spawned(self):
+        """The next worker that the broker wants: (SPAWN, its channel)."""
+        import socket
+        got = self.supervisor.recv("SPAWN")
+        channel = frames.Channel(socket.socket(fileno=got.fds[0]))
+        channel.recv("HELLO")
+        channel.send("HELLO", 0, frames.hello(frames.WORKER, self.build))
+        return got, channel
+
+    def accounts_end(self, **uids):
+        """Answer the look-up of accounts: these exist, no others."""
+        got, worker = self.spawned()
+        assert got.worker == 2, got
+        for name, uid in uids.items():
+            worker.send("ACCOUNT", customer=name, uid=uid, known=1)
+        worker.send("ACCOUNTS_END")
+        worker.close()
+        self.supervisor.send("WORKER_GONE", job=got.job)
+
+    def worker(self):
+        """A worker for a guest: (RUN, its channel, its number)."""
+        got, worker = self.spawned()
+        assert got.worker == 1, got
+        return worker.recv("RUN"), worker, got.job
+
+    def result(self, worker, job, err="ok", number=0):
+        worker.send("RESULT", job=job, err=frames.ERR[err], number=number)
+        worker.close()
+        self.supervisor.send("WORKER_GONE", job=job)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/unit/console_rig.h"
+
+#include "console/ring.h"
+
+/* --- helpers ------------------------------------------------------------- */
+
+/* Put bytes into a ring the way a console does: from a descriptor. */
+static void
+feed(struct ring *ring, const uint8_t *data, size_t len)
+{
+	int fds[2];
+	size_t n;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	while (len > 0) {
+		n = len < 4096 ? len : 4096;
+		assert_int_equal(write(fds[1], data, n), n);
+		data += n;
+		len -= n;
+		while (n > 0) {
+			ssize_t r = ring_read(ring, fds[0]);
+
+			assert_true(r > 0);
+			n -= (size_t)r;
+		}
+	}
+	assert_int_equal(ring_read(ring, fds[0]), -1);
+	assert_int_equal(errno, EAGAIN);
+	fd_close(&fds[0]);
+	fd_close(&fds[1]);
+}
+
+static void
+assert_holds(const struct ring *ring, uint64_t offset, const uint8_t *data,
+    size_t len)
+{
+	const uint8_t *got;
+	size_t n;
+
+	while (len > 0) {
+		n = ring_peek(ring, offset, &got);
+		assert_true(n > 0);
+		if (n > len)
+			n = len;
+		assert_memory_equal(got, data, n);
+		offset += n;
+		data += n;
+		len -= n;
+	}
+}
+
+static enum ring_found
+bind_to(struct ring *ring, int fd, const char *customer, const char *guest)
+{
+	enum ring_found found = RING_SAME;
+
+	assert_int_equal(ring_bind(ring, fd, customer, guest, &found), 0);
+	return found;
+}
+
+static enum ring_found
+found_after(int fd, const void *bytes, size_t len, off_t at)
+{
+	struct ring ring;
+	enum ring_found found;
+
+	assert_int_equal(pwrite(fd, bytes, len, at), len);
+	ring_init(&ring);
+	found = bind_to(&ring, fd, "alice", "web");
+	if (found == RING_REFUSED)
+		assert_int_equal(ring_end(&ring), 0);
+	ring_free(&ring);
+	return found;
+}
+
+/* --- tests --------------------------------------------------------------- */
+
+static void
+keeps_the_newest_bytes_over_many_wraps(void **state)
+{
+	const size_t len = 5 * MIB + 777;
+	uint8_t *noise = rig_noise(len, 1);
+	struct ring ring;
+	uint64_t start;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(ring_ready(&ring, "alice", "web"), 0);
+	feed(&ring, noise, len);
+	assert_int_equal(ring_end(&ring), len);
+	start = ring_start(&ring);
+	assert_int_equal(len - start, RING_DATA - RING_READ_MAX);
+	assert_holds(&ring, start, noise + start, len - start);
+	ring_free(&ring);
+	free(noise);
+}
+
+static void
+shows_nothing_outside_of_what_it_has(void **state)
+{
+	uint8_t *noise = rig_noise(2 * MIB, 2);
+	const uint8_t *data;
+	struct ring ring;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(ring_peek(&ring, 0, &data), 0);
+	assert_int_equal(ring_ready(&ring, "alice", "web"), 0);
+	assert_int_equal(ring_peek(&ring, 0, &data), 0);
+	feed(&ring, noise, 2 * MIB);
+	assert_int_equal(ring_peek(&ring, ring_start(&ring) - 1, &data), 0);
+	assert_int_equal(ring_peek(&ring, ring_end(&ring), &data), 0);
+	assert_int_equal(ring_peek(&ring, UINT64_MAX, &data), 0);
+	ring_free(&ring);
+	free(noise);
+}
+
+static void
+is_found_again_by_whoever_maps_the_file_next(void **state)
+{
+	uint8_t *noise = rig_noise(3 * MIB, 3);
+	int fd = rig_memory(WIRE_RING_BYTES);
+	struct ring ring;
+	uint64_t start;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	feed(&ring, noise, 2 * MIB);
+	ring_set_boot(&ring, 7);
+	ring_free(&ring);
+
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_SAME);
+	assert_int_equal(ring_end(&ring), 2 * MIB);
+	assert_int_equal(ring.head->boot, 7);
+	feed(&ring, noise + 2 * MIB, MIB);
+	start = ring_start(&ring);
+	assert_holds(&ring, start, noise + start, 3 * MIB - start);
+	ring_free(&ring);
+	fd_close(&fd);
+	free(noise);
+}
+
+static void
+says_so_when_it_was_left_in_the_middle_of_a_read(void **state)
+{
+	const uint32_t one = 1;
+	int fd = rig_memory(WIRE_RING_BYTES);
+	struct ring ring;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	feed(&ring, (const uint8_t *)"boot", 4);
+	ring_free(&ring);
+	assert_int_equal(found_after(fd, &one, sizeof(one),
+			     offsetof(struct ring_head, reading)),
+	    RING_TORN);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
+	assert_holds(&ring, 0, (const uint8_t *)"boot", 4);
+	ring_free(&ring);
+	fd_close(&fd);
+}
+
+static void
+of_another_guest_is_wiped_and_never_shown(void **state)
+{
+	int fd = rig_memory(WIRE_RING_BYTES);
+	uint8_t *noise = rig_noise(MIB, 4);
+	uint8_t *file = malloc(WIRE_RING_BYTES);
+	struct ring ring;
+
+	(void)state;
+	assert_non_null(file);
+	ring_init(&ring);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	feed(&ring, noise, MIB);
+	ring_free(&ring);
+	assert_int_equal(bind_to(&ring, fd, "bob", "web"), RING_REFUSED);
+	assert_int_equal(ring_end(&ring), 0);
+	assert_int_equal(pread(fd, file, WIRE_RING_BYTES, 0), WIRE_RING_BYTES);
+	assert_null(memmem(file, WIRE_RING_BYTES, noise + MIB / 2, 16));
+	ring_free(&ring);
+	free(file);
+	free(noise);
+	fd_close(&fd);
+}
+
+static void
+with_a_head_that_cannot_be_is_started_afresh(void **state)
+{
+	const struct {
+		size_t at;
+		uint64_t value;
+		size_t len;
+	} bad[] = { { offsetof(struct ring_head, magic), 1, 8 },
+		{ offsetof(struct ring_head, version), 99, 4 },
+		{ offsetof(struct ring_head, size), RING_DATA * 2, 4 },
+		{ offsetof(struct ring_head, size), 0, 4 },
+		{ offsetof(struct ring_head, end), UINT64_MAX, 8 },
+		{ offsetof(struct ring_head, reading), 2, 4 },
+		{ offsetof(struct ring_head, guest), UINT64_MAX, 8 } };
+	int fd = rig_memory(WIRE_RING_BYTES);
+	struct ring ring;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ring_init(&ring);
+		(void)bind_to(&ring, fd, "alice", "web");
+		feed(&ring, (const uint8_t *)"x", 1);
+		ring_free(&ring);
+		assert_int_equal(found_after(fd, &bad[i].value, bad[i].len,
+				     (off_t)bad[i].at),
+		    RING_REFUSED);
+	}
+	fd_close(&fd);
+}
+
+static void
+H12_of_the_wrong_size_or_kind_is_not_mapped(void **state)
+{
+	int shorter = rig_memory(WIRE_RING_BYTES - 1), pair[2];
+	enum ring_found found;
+	struct ring ring;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(ring_bind(&ring, shorter, "alice", "web", &found), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(fd_pair(pair), 0);
+	assert_int_equal(ring_bind(&ring, pair[0], "alice", "web", &found), -1);
+	assert_null(ring.head);
+	fd_close(&shorter);
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+}
+
+static void
+in_memory_is_taken_along_into_a_new_file(void **state)
+{
+	int fd = rig_memory(WIRE_RING_BYTES);
+	struct ring ring;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(ring_ready(&ring, "alice", "web"), 0);
+	feed(&ring, (const uint8_t *)"early", 5);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	feed(&ring, (const uint8_t *)"late", 4);
+	assert_holds(&ring, 0, (const uint8_t *)"earlylate", 9);
+	ring_free(&ring);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
+	assert_int_equal(ring_end(&ring), 9);
+	ring_free(&ring);
+	fd_close(&fd);
+}
+
+static void
+a_tail_begins_with_a_line(void **state)
+{
+	const char text[] = "one\ntwo\nthree\n> ";
+	struct ring ring;
+
+	(void)state;
+	ring_init(&ring);
+	assert_int_equal(ring_resolve(&ring, WIRE_FROM_TAIL, 100), 0);
+	assert_int_equal(ring_ready(&ring, "alice", "web"), 0);
+	feed(&ring, (const uint8_t *)text, sizeof(text) - 1);
+	assert_int_equal(ring_resolve(&ring, WIRE_FROM_TAIL, 100), 0);
+	assert_int_equal(ring_resolve(&ring, WIRE_FROM_TAIL, 10), 8);
+	assert_int_equal(ring_resolve(&ring, WIRE_FROM_TAIL, 0),
+	    sizeof(text) - 1);
+	/* No line begins in the last byte: then it is the byte. */
+	assert_int_equal(ring_resolve(&ring, WIRE_FROM_TAIL, 1),
+	    sizeof(text) - 2);
+	assert_int_equal(ring_resolve(&ring, 5, 0), 5);
+	ring_free(&ring);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_the_newest_bytes_over_many_wraps),
+		cmocka_unit_test(shows_nothing_outside_of_what_it_has),
+		cmocka_unit_test(is_found_again_by_whoever_maps_the_file_next),
+		cmocka_unit_test(
+		    says_so_when_it_was_left_in_the_middle_of_a_read),
+		cmocka_unit_test(of_another_guest_is_wiped_and_never_shown),
+		cmocka_unit_test(with_a_head_that_cannot_be_is_started_afresh),
+		cmocka_unit_test(H12_of_the_wrong_size_or_kind_is_not_mapped),
+		cmocka_unit_test(in_memory_is_taken_along_into_a_new_file),
+		cmocka_unit_test(a_tail_begins_with_a_line)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

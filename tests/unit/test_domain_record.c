@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "domain/record.h"
+#include "tests/unit/base_help.h"
+
+static char temp[64];
+
+static const uint8_t uuid[WIRE_UUID] = { 0x5e, 0x0f, 0, 0, 0x1a, 0xb0, 0x40,
+	0, 0x80, 0, 0, 0, 0, 0, 0, 1 };
+
+static int
+enter(void **state)
+{
+	(void)state;
+	log_open("test", 0);
+	help_temp_enter(temp);
+	return 0;
+}
+
+static int
+leave(void **state)
+{
+	(void)state;
+	help_temp_leave(temp);
+	return 0;
+}
+
+static void
+put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void
+a_boot_record_is_read_as_it_was_written(void **state)
+{
+	struct boot boot = { .number = 41, .domid = 7, .since_ms = -1,
+		.away = true };
+	struct boot back;
+	struct stat st;
+
+	(void)state;
+	memcpy(boot.uuid, uuid, WIRE_UUID);
+	record_host(boot.host);
+	assert_int_equal(strlen(boot.host), 36);
+	assert_int_equal(boot_save(".", "alice-web", &boot), 0);
+	assert_int_equal(boot_load(".", "alice-web", &back), 0);
+	assert_memory_equal(&back, &boot, sizeof(boot));
+	assert_int_equal(stat("alice-web", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(boot_load(".", "alice-db", &back), -1);
+}
+
+static void
+a_broken_boot_record_counts_as_none(void **state)
+{
+	static const char *const texts[] = { "", "boot 1\n",
+		"boot 0\ndomid 1\nuuid 5e0f0000-1ab0-4000-8000-000000000001\n"
+		"host x\nsince 1\naway 0\n",
+		"boot 1\ndomid 1\nuuid 5E0f0000-1ab0-4000-8000-000000000001\n"
+		"host x\nsince 1\naway 0\n",
+		"boot 1\ndomid 4294967296\n"
+		"uuid 5e0f0000-1ab0-4000-8000-000000000001\n"
+		"host x\nsince 1\naway 0\n",
+		"boot 1\ndomid 1\nuuid 5e0f0000\nhost x\nsince 1\naway 0\n",
+		"boot 1\ndomid 1\nuuid 5e0f0000-1ab0-4000-8000-000000000001\n"
+		"host 0123456789012345678901234567890123456789\n"
+		"since 1\naway 0\n" };
+	struct boot boot;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		put("alice-web", texts[i]);
+		assert_int_equal(boot_load(".", "alice-web", &boot), -1);
+	}
+	put("alice-web", "boot 1\ndomid 1\n"
+	    "uuid 5e0f0000-1ab0-4000-8000-000000000001\n"
+	    "host x\nsince 1\naway 0\n");
+	assert_int_equal(boot_load(".", "alice-web", &boot), 0);
+	assert_int_equal(chmod("alice-web", 0622), 0);
+	assert_int_equal(boot_load(".", "alice-web", &boot), -1);
+}
+
+static void
+H05_a_record_is_never_outside_its_folder(void **state)
+{
+	struct boot boot = { .number = 1 };
+	struct intent intent = { .mode = INTENT_NORMAL };
+
+	(void)state;
+	assert_int_equal(boot_save(".", "../x", &boot), -1);
+	assert_int_equal(boot_load(".", "../x", &boot), -1);
+	assert_int_equal(intent_save(".", ".x", &intent), -1);
+	assert_int_equal(intent_load(".", "", &intent), -1);
+	assert_int_equal(intent_remove(".", "../x"), -1);
+}
+
+static void
+an_intent_agrees_with_its_own_domain_only(void **state)
+{
+	struct intent intent = { .mode = INTENT_CREATING }, back;
+	uint8_t other[WIRE_UUID];
+
+	(void)state;
+	(void)text_copy(intent.mark, sizeof(intent.mark), "77.K7F3");
+	record_host(intent.host);
+	memcpy(intent.uuid, uuid, WIRE_UUID);
+	assert_int_equal(intent_save(".", "alice-web", &intent), 0);
+	assert_int_equal(intent_load(".", "alice-web", &back), 0);
+	assert_memory_equal(&back, &intent, sizeof(intent));
+
+	memcpy(other, uuid, WIRE_UUID);
+	other[15]++;
+	assert_true(intent_agrees(&back, "77.K7F3", uuid));
+	assert_false(intent_agrees(&back, "77.K7F4", uuid));
+	assert_false(intent_agrees(&back, "", uuid));
+	assert_false(intent_agrees(&back, "77.K7F3", other));
+	/* The host has been rebooted since. */
+	back.host[0] = back.host[0] == 'a' ? 'b' : 'a';
+	assert_false(intent_agrees(&back, "77.K7F3", uuid));
+}
+
+static void
+an_intent_can_be_forgotten_twice(void **state)
+{
+	struct intent intent = { .mode = INTENT_NORMAL };
+
+	(void)state;
+	(void)text_copy(intent.mark, sizeof(intent.mark), "1.AAAA");
+	record_host(intent.host);
+	assert_int_equal(intent_save(".", "alice-web", &intent), 0);
+	assert_int_equal(intent_remove(".", "alice-web"), 0);
+	assert_int_equal(intent_remove(".", "alice-web"), 0);
+	assert_int_equal(intent_load(".", "alice-web", &intent), -1);
+}
+
+static void
+only_the_one_spelling_of_a_uuid_is_taken(void **state)
+{
+	static const char good[] = "5e0f0000-1ab0-4000-8000-000000000001";
+	static const char *const bad[] = { "", "5e0f0000",
+		"5e0f00001ab040008000000000000001",
+		"5E0F0000-1ab0-4000-8000-000000000001",
+		"5e0f0000-1ab0-4000-8000-0000000000011",
+		"5e0f0000-1ab0-4000-8000-00000000000g",
+		"-5e0f0000-1ab0-4000-8000-00000000001" };
+	uint8_t bytes[WIRE_UUID];
+	char text[UUID_TEXT];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(record_uuid_parse(good, bytes), 0);
+	assert_memory_equal(bytes, uuid, WIRE_UUID);
+	record_uuid_text(bytes, text);
+	assert_string_equal(text, good);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(record_uuid_parse(bad[i], bytes), -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    a_boot_record_is_read_as_it_was_written, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    a_broken_boot_record_counts_as_none, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    H05_a_record_is_never_outside_its_folder, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    an_intent_agrees_with_its_own_domain_only, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    an_intent_can_be_forgotten_twice, enter, leave),
+		cmocka_unit_test(only_the_one_spelling_of_a_uuid_is_taken),
+	};
+
+	return cmocka_run_group_tests_name("domain_record", tests, NULL,
+	    NULL);
+}
