@@ -206,7 +206,7 @@ account_refresh(struct broker *b)
 		evtimer_add(all->timer, &tv);
 		return;
 	}
-	tv = (struct timeval) { ASK_AGAIN_MS / 1000, 0 };
+	tv = (struct timeval){ ASK_AGAIN_MS / 1000, 0 };
 	evtimer_del(all->timer);
 	all->asked_ms = clock_ms();
 	all->complete = false;

@@ -39,7 +39,7 @@ struct broker {
 	struct channel		*supervisor;
 	struct channel		*console;	/* NULL: not there */
 	struct channel		*watcher;	/* NULL: not there */
-	uint64_t		 last_job;	/* number of the newest worker */
+	uint64_t		 last_job;	/* newest worker's number */
 	struct accounts		 accounts;
 	struct connections	 connections;
 	struct domains		 domains;

@@ -217,8 +217,9 @@ connection_identify_all(struct broker *b, int64_t asked_ms, bool ok)
 		if (name != NULL)
 			connection_login(c, name);
 		else if (c->began_ms <= asked_ms)
-			connection_leave(c, WIRE_BYE, ok ? VPSH_ERR_NO_CUSTOMER :
-			    VPSH_ERR_SERVICE, NULL);
+			connection_leave(c, WIRE_BYE,
+			    ok ? VPSH_ERR_NO_CUSTOMER : VPSH_ERR_SERVICE,
+			    NULL);
 		else
 			again = true;
 	}
@@ -309,7 +310,7 @@ client_frame(void *arg, const struct wire_msg *msg, int *fd)
 	c->activity = ++c->broker->connections.activity;
 	if (c->pending >= PENDING_MAX) {
 		connection_say(c, WIRE_REFUSED, msg->head.id,
-		    VPSH_ERR_MEMORY_HOST, &(struct err_args) {
+		    VPSH_ERR_MEMORY_HOST, &(struct err_args){
 		    .support = c->broker->policy->support });
 		return true;
 	}
@@ -379,10 +380,12 @@ make_room(struct broker *b, uid_t uid)
 	const char *name = account_of(b, uid);
 	const struct policy_customer *customer = name == NULL ? NULL :
 	    policy_customer(b->policy, name);
-	int limit = customer == NULL ? STRANGERS_MAX :
-	    customer->limits.sessions, count = 0, leaving = 0;
+	int limit = STRANGERS_MAX, count = 0, leaving = 0;
 	struct connection *c, *idle = NULL;
 
+	/* One who may do nothing is to hear that, not of sessions. */
+	if (customer != NULL && customer_err(customer) == VPSH_OK)
+		limit = customer->limits.sessions;
 	TAILQ_FOREACH(c, &b->connections.list, link) {
 		if (c->peer.uid != uid)
 			continue;

@@ -18,7 +18,7 @@ struct event;
 struct connections {
 	TAILQ_HEAD(, connection) list;	/* oldest first */
 	size_t			 count;
-	uint64_t		 activity;	/* counts: who was idle longest? */
+	uint64_t		 activity;	/* who is idle longest? */
 	int			 listener;
 	struct event		*accept;
 	struct event		*retry;	/* accepting again */

@@ -182,6 +182,7 @@ job_new(struct broker *b, enum wire_op op, const char *owner,
 	job->kind = &kinds[op];
 	job->domain = d;
 	job->boot = d->now.boot;
+	job->domid = d->now.domid;
 	job->began_ms = clock_ms();
 	(void)text_copy(job->owner, sizeof(job->owner), owner);
 	(void)text_copy(job->customer, sizeof(job->customer), customer);
@@ -260,9 +261,10 @@ job_end(struct job *job, int err, long long value)
 	job->ended_ms = clock_ms();
 	job_release(job);
 	job->domain = NULL;
+	if (job->op == WIRE_OP_DEATH && err == VPSH_OK)
+		d->buried = job->domid;
 	job_pump(b);
-	if (job->op != WIRE_OP_DEATH)
-		job_domain_changed(b, d);
+	job_domain_changed(b, d);
 }
 
 /* When that owner last had a turn; 0: not within memory. */
@@ -317,7 +319,9 @@ watch_check(struct job *job)
 	const struct domain *d = job->domain;
 	bool reboot = job->op == WIRE_OP_REBOOT;
 
-	if (!d->present) {
+	/* A domain that is kept after its end is as good as off. */
+	if (!d->present || (d->now.reason == WIRE_REASON_POWEROFF &&
+	    d->now.domid == d->buried)) {
 		if (!reboot)
 			job_end(job, VPSH_OK, 0);
 	} else if (d->now.boot != job->boot &&
@@ -392,6 +396,7 @@ job_domain_changed(struct broker *b, struct domain *d)
 		watch_check(d->watch);
 	if (d->holder == NULL && d->present && d->now.ours != 0 &&
 	    d->now.reason != WIRE_REASON_NONE &&
-	    d->now.reason != WIRE_REASON_SUSPEND && b->domains.known)
+	    d->now.reason != WIRE_REASON_SUSPEND &&
+	    d->now.domid != d->buried && b->domains.known)
 		job_death(b, d);
 }

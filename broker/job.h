@@ -57,6 +57,7 @@ struct job {
 	struct wire_stream	 stream;	/* of its console */
 	struct domain		*domain;	/* NULL when over */
 	uint64_t		 boot;		/* when it began */
+	uint32_t		 domid;
 	uint32_t		 wait_s;
 	int64_t			 began_ms;
 	int64_t			 ended_ms;

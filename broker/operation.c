@@ -209,7 +209,7 @@ operation_dispatch(struct broker *b, struct connection *c,
 		r.guest = policy_guest(r.customer, guest);
 	recorded = record_decision(&r, guest, &verdict) == 0;
 
-	r.args = (struct err_args) { .verb = r.operation->name,
+	r.args = (struct err_args){ .verb = r.operation->name,
 		.guest = r.guest != NULL ? r.guest->name : NULL,
 		.support = b->policy->support };
 	err = verdict.err;

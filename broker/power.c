@@ -36,20 +36,17 @@ static int
 check_domain(struct request *r, enum wire_op op, const struct domain *d)
 {
 	const struct wire_power *power = &r->msg->u.power;
-	const struct broker *b = r->broker;
 	bool boots = op == WIRE_OP_START || op == WIRE_OP_RESET ||
 	    op == WIRE_OP_REBOOT;
 
 	if ((op == WIRE_OP_DESTROY || op == WIRE_OP_RESET) &&
 	    (power->flags & WIRE_POWER_CONFIRMED) == 0)
 		return VPSH_ERR_CONFIRM;
-	if (!channel_ready(b->watcher) || !b->domains.known)
+	if (!channel_ready(r->broker->watcher) || !r->broker->domains.known)
 		return VPSH_ERR_HOST;
 	if (power->boot != 0 && power->boot != d->now.boot)
 		return VPSH_ERR_BOOT;
-	if (boots && ((r->guest->host[0] != '\0' &&
-	    strcmp(r->guest->host, b->host) != 0) ||
-	    d->suspended || d->now.state == WIRE_STATE_SAVED))
+	if (boots && (d->suspended || d->now.state == WIRE_STATE_SAVED))
 		return VPSH_ERR_ELSEWHERE;
 	if ((op == WIRE_OP_REBOOT || op == WIRE_OP_RESET) && !d->present)
 		return VPSH_ERR_NOT_RUNNING;

@@ -21,24 +21,14 @@ state_init(struct broker *b)
 	TAILQ_INIT(&b->domains.lookouts);
 }
 
-static struct domain *
-state_find(struct broker *b, const char *name)
+struct domain *
+state_of(struct broker *b, const char *name)
 {
 	struct domain *d;
 
 	TAILQ_FOREACH(d, &b->domains.list, link)
 		if (strcmp(d->name, name) == 0)
 			return d;
-	return NULL;
-}
-
-struct domain *
-state_of(struct broker *b, const char *name)
-{
-	struct domain *d = state_find(b, name);
-
-	if (d != NULL)
-		return d;
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return NULL;
@@ -293,13 +283,18 @@ state_domain(struct broker *b, const struct wire_domain *now)
 void
 state_gone(struct broker *b, const struct wire_domain *last)
 {
-	struct domain *d = state_find(b, last->domain);
+	struct domain *d;
 
-	/* The end of an older domain of that name is no news. */
-	if (d == NULL || !d->present || d->now.domid != last->domid)
+	if (policy_by_domain(b->policy, last->domain) == NULL ||
+	    (d = state_of(b, last->domain)) == NULL)
 		return;
+	/* The end of an older domain of that name is no news. */
+	if (d->present && d->now.domid != last->domid)
+		return;
+	d->now = *last;
 	d->present = false;
-	d->suspended |= last->reason == WIRE_REASON_SUSPEND;
+	d->suspended = last->reason == WIRE_REASON_SUSPEND ||
+	    last->state == WIRE_STATE_SAVED;
 	job_domain_changed(b, d);
 }
 

@@ -38,9 +38,9 @@ struct domain {
 	struct wire_domain	 now;		/* the watcher's last word */
 	unsigned		 watcher;	/* which watcher said it */
 	bool			 present;
-	bool			 suspended;	/* its last shutdown was a save */
+	bool			 suspended;	/* it was saved last */
 	struct job		*holder;	/* runs or queues, holds it */
-	struct job		*next;		/* a destroy that waits for that */
+	struct job		*next;		/* a destroy that waits */
 	struct job		*watch;		/* waits for the guest */
 	char			 last[WIRE_TEXT]; /* how the last job failed */
 	int64_t			 last_ms;
@@ -49,6 +49,7 @@ struct domain {
 	uint32_t		 ready_domid;
 	/* When a death of its own accord had it booted again. */
 	bool			 died;
+	uint32_t		 buried;	/* domid whose death was seen to */
 	int64_t			 restarts_ms[STATE_RESTARTS];
 	struct rate		 rates[RATE_CLASSES];
 };

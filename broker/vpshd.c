@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -30,15 +29,12 @@ static const int own_caps[] = { CAP_KILL };
  * capabilities, leases, immutable flags, wake alarms, tty configuration.
  */
 static const int child_caps[] = {
-	CAP_SETUID,		/* broker, console, pygrub, QEMU change uid */
-	CAP_SETGID,
+	CAP_SETUID, CAP_SETGID,	/* broker, console, pygrub, QEMU change uid */
 	CAP_SETPCAP,		/* children empty their own bounding set */
 	CAP_KILL,		/* scripts and QEMU under other uids */
-	CAP_CHOWN,		/* libxl gives files to a restricted QEMU */
-	CAP_FOWNER,
-	CAP_FSETID,
-	CAP_DAC_OVERRIDE,	/* images and logs that root does not own */
-	CAP_DAC_READ_SEARCH,
+	CAP_CHOWN, CAP_FOWNER,	/* libxl gives files to a restricted QEMU */
+	CAP_FSETID,		/* the same */
+	CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,	/* images of other users */
 	CAP_SYS_CHROOT,		/* QEMU and pygrub in their cages */
 	CAP_SYS_ADMIN,		/* their mount namespaces; dm, loop, drbd */
 	CAP_SYS_PTRACE,		/* watcher: which pty is xenconsoled's */
@@ -48,10 +44,8 @@ static const int child_caps[] = {
 	CAP_SYS_RAWIO,		/* QEMU: MSI-X tables of passed PCI devices */
 	CAP_SYS_MODULE,		/* scripts: modprobe nbd, iptables-legacy */
 	CAP_MKNOD,		/* block scripts: device nodes */
-	CAP_NET_ADMIN,		/* vif scripts: bridge, tc, iptables */
-	CAP_NET_RAW,		/* iptables, arping */
-	CAP_NET_BIND_SERVICE,	/* a vif script's dnsmasq */
-	CAP_NET_BROADCAST
+	CAP_NET_ADMIN, CAP_NET_RAW,	/* vif scripts: tc, iptables, arping */
+	CAP_NET_BIND_SERVICE, CAP_NET_BROADCAST	/* a vif script's dnsmasq */
 };
 
 /* The run-time folders, unless tmpfiles.d made them, and our lock. */
@@ -66,14 +60,13 @@ prepare_run(const char *run)
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		(void)text_format(path, sizeof(path), "%s%s", run, folders[i]);
 		if (mkdir(path, i == 0 ? 0755 : 0700) == -1 && errno != EEXIST)
-			fatal("cannot make %s: %s", path, strerror(errno));
+			fatal("cannot make %s: %m", path);
 	}
 	(void)text_format(path, sizeof(path), "%s/vpshd.lock", run);
 	/* Held until we exit. */
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
-		fatal("cannot lock %s (is another vpshd running?): %s", path,
-		    strerror(errno));
+		fatal("cannot lock %s; is another vpshd running? %m", path);
 }
 
 static void
@@ -135,11 +128,11 @@ main(int argc, char **argv)
 	/* 0666: who connects is known by the kernel, not by the mode. */
 	d.listener = fd_listen(path, 0666, getegid());
 	if (d.listener == -1)
-		fatal("cannot listen on %s: %s", path, strerror(errno));
+		fatal("cannot listen on %s: %m", path);
 
 	/* 2. Privilege: uid 0 stays, most of what it means goes. */
 	if (chdir("/") == -1)
-		fatal("cannot change to /: %s", strerror(errno));
+		fatal("cannot change to /: %m");
 	sandbox_caps(own_caps, sizeof(own_caps) / sizeof(own_caps[0]),
 	    child_caps, sizeof(child_caps) / sizeof(child_caps[0]));
 

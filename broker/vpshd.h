@@ -34,7 +34,7 @@ struct process {
 	struct event		*input;
 	bool			 greeted;	/* its HELLO fits ours */
 	int64_t			 started_ms;
-	int			 delay_ms;	/* before the next start */
+	uint32_t		 delay_ms;	/* before the next start */
 	/* Workers only. */
 	uint64_t		 job;
 	bool			 late;		/* its deadline passed */

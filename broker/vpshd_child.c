@@ -3,19 +3,17 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "broker/vpshd.h"
 
-#define DELAY_MIN_MS	100
+#define DELAY_MIN_MS	100	/* before the next start */
 #define DELAY_MAX_MS	30000
 #define SETTLED_MS	10000	/* lived so long: not a failing start */
 #define HELLO_MS	30000	/* emulated machines are slow */
 #define STOP_MS		5000	/* to exit once its socket is closed */
-#define FRAMES_AT_ONCE	32
 
 enum { BROKER, CONSOLE, WATCH };
 
@@ -118,38 +116,30 @@ on_input(evutil_socket_t socket, short what, void *arg)
 {
 	static struct wire_msg msg;
 	struct process *c = arg;
-	int fds[FD_PASS_MAX], n;
+	int fds[FD_PASS_MAX] = { -1, -1, -1, -1 };
 	size_t nfds;
 	ssize_t len;
-	bool fine;
 
 	(void)what;
-	for (n = 0; n < FRAMES_AT_ONCE && c->fd == socket; n++) {
-		len = wire_recv(c->fd, &msg, WIRE_BROKER_SUPER, fds, &nfds);
-		if (len == -1 && errno == EAGAIN)
-			return;
-		if (len == 0) { /* it is about to end, one hopes */
-			child_close(c);
-			process_timer(c, STOP_MS);
-			return;
-		}
-		fine = len > 0 && child_frame(c, &msg, nfds > 0 ? fds[0] : -1);
-		while (len > 0 && nfds > 0)
-			fd_close(&fds[--nfds]);
-		if (!fine && c->fd != -1)
-			child_kill(c, "sent nonsense");
-	}
+	len = wire_recv(socket, &msg, WIRE_BROKER_SUPER, fds, &nfds);
+	if (len == 0) { /* it is about to end, one hopes */
+		child_close(c);
+		process_timer(c, STOP_MS);
+	} else if (len == -1 ? errno != EAGAIN : !child_frame(c, &msg, *fds))
+		child_kill(c, "sent nonsense");
+	fd_close(fds);
 }
 
 static void
 child_later(struct process *c)
 {
-	if (clock_ms() - c->started_ms >= SETTLED_MS)
-		c->delay_ms = DELAY_MIN_MS;
-	process_timer(c, (uint32_t)c->delay_ms);
-	c->delay_ms *= 2;
+	bool settled = clock_ms() - c->started_ms >= SETTLED_MS;
+
+	c->delay_ms = settled || c->delay_ms == 0 ? DELAY_MIN_MS :
+	    c->delay_ms * 2;
 	if (c->delay_ms > DELAY_MAX_MS)
 		c->delay_ms = DELAY_MAX_MS;
+	process_timer(c, c->delay_ms);
 }
 
 static void
@@ -159,15 +149,16 @@ child_start(struct process *c)
 	int pair[2] = { -1, -1 };
 
 	c->started_ms = clock_ms();
-	if (fd_pair(pair) == -1 || process_start(c, pair[1]) == -1) {
-		log_error("cannot start %s: %s", c->program, strerror(errno));
+	if (fd_pair(pair) == 0 && process_start(c, pair[1]) == 0)
+		c->fd = pair[0];
+	else
 		fd_close(&pair[0]);
-		fd_close(&pair[1]);
+	fd_close(&pair[1]);
+	if (c->fd == -1) {
+		log_error("cannot start %s: %m", c->program);
 		child_later(c);
 		return;
 	}
-	fd_close(&pair[1]);
-	c->fd = pair[0];
 	event_assign(c->input, c->vpshd->base, c->fd, EV_READ | EV_PERSIST,
 	    on_input, c);
 	event_add(c->input, NULL);
@@ -200,7 +191,6 @@ child_init_all(struct vpshd *d)
 		*c = kinds[i];
 		c->vpshd = d;
 		c->fd = -1;
-		c->delay_ms = DELAY_MIN_MS;
 		c->input = event_new(d->base, -1, EV_READ, on_input, c);
 		c->timer = evtimer_new(d->base, on_timer, c);
 		if (c->input == NULL || c->timer == NULL)

@@ -49,6 +49,7 @@ main(int argc, char *argv[])
 		sandbox_lookup(USER, &uid, &gid);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		fatal("cannot ignore SIGPIPE: %m");
+	ring_guard();
 	base = event_base_new();
 	if (base == NULL)
 		fatal("cannot make an event loop");

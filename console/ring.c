@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "console/ring.h"
 
@@ -18,28 +19,22 @@
 _Static_assert((RING_DATA & (RING_DATA - 1)) == 0, "power of two");
 _Static_assert(sizeof(struct ring_head) <= RING_PAGE, "one page");
 
-void
-ring_init(struct ring *ring)
-{
-	memset(ring, 0, sizeof(*ring));
-}
+static LIST_HEAD(, ring) mapped = LIST_HEAD_INITIALIZER(mapped);
 
-void
-ring_free(struct ring *ring)
-{
-	if (ring->head != NULL)
-		(void)munmap(ring->head, WIRE_RING_BYTES);
-	ring_init(ring);
-}
+/* --- the head ------------------------------------------------------------ */
 
 static void
-head_fill(struct ring_head *head, const char *customer, const char *guest)
+head_fill(const struct ring *ring)
 {
+	struct ring_head *head = ring->head;
+
 	memset(head, 0, sizeof(*head));
 	head->version = RING_VERSION;
 	head->size = RING_DATA;
-	(void)text_copy(head->customer, sizeof(head->customer), customer);
-	(void)text_copy(head->guest, sizeof(head->guest), guest);
+	head->end = ring->end;
+	head->floor = ring->floor;
+	memcpy(head->customer, ring->customer, sizeof(head->customer));
+	memcpy(head->guest, ring->guest, sizeof(head->guest));
 	/* Last: without it the file counts as damaged and is wiped. */
 	head->magic = RING_MAGIC;
 }
@@ -59,25 +54,139 @@ head_is_ours(const struct ring_head *head, const char *customer,
 {
 	return head->magic == RING_MAGIC && head->version == RING_VERSION &&
 	    head->size == RING_DATA && head->end <= END_MAX &&
-	    head->reading <= 1 && head->zero == 0 &&
+	    head->floor <= head->end && head->reading <= 1 && head->zero == 0 &&
 	    strncmp(head->customer, customer, WIRE_NAME) == 0 &&
 	    strncmp(head->guest, guest, WIRE_NAME) == 0;
 }
 
-static enum ring_found
-head_judge(struct ring_head *head, const char *customer, const char *guest)
-{
-	enum ring_found found;
+/* --- files that are cut short -------------------------------------------- */
 
-	if (head_is_ours(head, customer, guest)) {
-		found = head->reading ? RING_TORN : RING_RESUMED;
-		head->reading = 0;
-		return found;
+/* Memory in place of the file, at the same address.  Safe in a handler. */
+static bool
+ring_detach(struct ring *ring)
+{
+	void *memory = mmap(ring->head, WIRE_RING_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	ring->cut = memory != MAP_FAILED;
+	return ring->cut;
+}
+
+static void
+on_bus_error(int sig, siginfo_t *info, void *context)
+{
+	const char *at = info->si_addr, *head;
+	struct ring *ring;
+
+	(void)context;
+	for (ring = LIST_FIRST(&mapped); ring != NULL;
+	     ring = LIST_NEXT(ring, link)) {
+		head = (const char *)ring->head;
+		if (at >= head && at < head + WIRE_RING_BYTES &&
+		    ring_detach(ring))
+			return;
 	}
-	found = head_is_new(head) ? RING_NEW : RING_REFUSED;
-	if (found == RING_REFUSED)
-		memset(head, 0, WIRE_RING_BYTES);
-	head_fill(head, customer, guest);
+	/* Not ours: it happens again, and ends the process. */
+	(void)signal(sig, SIG_DFL);
+}
+
+void
+ring_guard(void)
+{
+	struct sigaction action = { .sa_sigaction = on_bus_error,
+		.sa_flags = SA_SIGINFO };
+
+	(void)sigaction(SIGBUS, &action, NULL);
+}
+
+/* What was cut off is gone; say so once and go on. */
+static void
+ring_settle(struct ring *ring)
+{
+	if (!ring->cut)
+		return;
+	ring->cut = 0;
+	ring->file = false;
+	ring->floor = ring->end;
+	head_fill(ring);
+	log_error("ring of %s/%s was cut short: its bytes are lost, new ones "
+		  "are kept in memory",
+	    ring->customer, ring->guest);
+}
+
+/* Touch each page, so that one that is gone shows now and not later. */
+static void
+ring_touch(struct ring *ring, size_t at, size_t len)
+{
+	const volatile uint8_t *data = ring->data;
+	size_t i;
+
+	for (i = at; i < at + len; i += RING_PAGE)
+		(void)data[i];
+	(void)data[at + len - 1];
+	ring_settle(ring);
+}
+
+/* --- mapping ------------------------------------------------------------- */
+
+void
+ring_init(struct ring *ring)
+{
+	memset(ring, 0, sizeof(*ring));
+}
+
+static void
+ring_map(struct ring *ring, void *memory)
+{
+	ring->head = memory;
+	ring->data = (uint8_t *)memory + RING_PAGE;
+	LIST_INSERT_HEAD(&mapped, ring, link);
+}
+
+static void
+ring_unmap(struct ring *ring)
+{
+	if (ring->head == NULL)
+		return;
+	LIST_REMOVE(ring, link);
+	(void)munmap(ring->head, WIRE_RING_BYTES);
+	ring->head = NULL;
+	ring->data = NULL;
+	ring->file = false;
+}
+
+void
+ring_free(struct ring *ring)
+{
+	ring_unmap(ring);
+	ring_init(ring);
+}
+
+/* Go on with the file's bytes. */
+static enum ring_found
+ring_adopt(struct ring *ring)
+{
+	bool torn = ring->head->reading != 0;
+
+	ring->head->reading = 0;
+	ring->end = ring->head->end;
+	ring->floor = ring->head->floor;
+	return torn ? RING_TORN : RING_RESUMED;
+}
+
+/* Go on with ours in a file that has none; old may be NULL. */
+static enum ring_found
+ring_found_anew(struct ring *ring, const void *old)
+{
+	enum ring_found found = RING_NEW;
+
+	if (!head_is_new(ring->head)) {
+		memset(ring->head, 0, WIRE_RING_BYTES);
+		found = RING_REFUSED;
+	}
+	if (old != NULL)
+		memcpy(ring->data, (const uint8_t *)old + RING_PAGE, RING_DATA);
+	head_fill(ring);
 	return found;
 }
 
@@ -85,8 +194,9 @@ int
 ring_bind(struct ring *ring, int fd, const char *customer, const char *guest,
     enum ring_found *found)
 {
-	struct ring_head *head;
+	struct ring was = *ring;
 	struct stat st;
+	void *memory;
 
 	if (fstat(fd, &st) == -1)
 		return -1;
@@ -98,19 +208,25 @@ ring_bind(struct ring *ring, int fd, const char *customer, const char *guest,
 		*found = RING_SAME;
 		return 0;
 	}
-	head = mmap(NULL, WIRE_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+	memory = mmap(NULL, WIRE_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 	    fd, 0);
-	if (head == MAP_FAILED)
+	if (memory == MAP_FAILED)
 		return -1;
-	*found = head_judge(head, customer, guest);
-	if (ring->head != NULL && *found != RING_RESUMED && *found != RING_TORN)
-		memcpy(head, ring->head, WIRE_RING_BYTES);
-	ring_free(ring);
-	ring->head = head;
-	ring->data = (uint8_t *)head + RING_PAGE;
+	if (ring->head != NULL)
+		LIST_REMOVE(ring, link);
+	ring_map(ring, memory);
+	(void)text_copy(ring->customer, sizeof(ring->customer), customer);
+	(void)text_copy(ring->guest, sizeof(ring->guest), guest);
+	if (head_is_ours(ring->head, customer, guest))
+		*found = ring_adopt(ring);
+	else
+		*found = ring_found_anew(ring, was.head);
+	if (was.head != NULL)
+		(void)munmap(was.head, WIRE_RING_BYTES);
 	ring->file = true;
 	ring->dev = st.st_dev;
 	ring->ino = st.st_ino;
+	ring_settle(ring);
 	return 0;
 }
 
@@ -125,17 +241,19 @@ ring_ready(struct ring *ring, const char *customer, const char *guest)
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -1;
-	ring->head = memory;
-	ring->data = (uint8_t *)memory + RING_PAGE;
-	head_fill(ring->head, customer, guest);
+	(void)text_copy(ring->customer, sizeof(ring->customer), customer);
+	(void)text_copy(ring->guest, sizeof(ring->guest), guest);
+	ring_map(ring, memory);
+	head_fill(ring);
 	return 0;
 }
+
+/* --- bytes --------------------------------------------------------------- */
 
 ssize_t
 ring_read(struct ring *ring, int fd)
 {
-	size_t at = POSITION(ring->head->end);
-	size_t room = RING_DATA - at;
+	size_t at = POSITION(ring->end), room = RING_DATA - at;
 	ssize_t n;
 
 	if (room > RING_READ_MAX)
@@ -145,10 +263,16 @@ ring_read(struct ring *ring, int fd)
 	 * this one read are gone; whoever maps the ring next can say so.
 	 */
 	__atomic_store_n(&ring->head->reading, 1, __ATOMIC_SEQ_CST);
+	ring_settle(ring);
 	n = read(fd, ring->data + at, room);
-	if (n > 0)
-		__atomic_store_n(&ring->head->end,
-		    ring->head->end + (uint64_t)n, __ATOMIC_SEQ_CST);
+	if (n == -1 && errno == EFAULT && ring_detach(ring)) {
+		ring_settle(ring);
+		n = read(fd, ring->data + at, room);
+	}
+	if (n > 0) {
+		ring->end += (uint64_t)n;
+		__atomic_store_n(&ring->head->end, ring->end, __ATOMIC_SEQ_CST);
+	}
 	__atomic_store_n(&ring->head->reading, 0, __ATOMIC_SEQ_CST);
 	return n;
 }
@@ -156,7 +280,7 @@ ring_read(struct ring *ring, int fd)
 uint64_t
 ring_end(const struct ring *ring)
 {
-	return ring->head == NULL ? 0 : ring->head->end;
+	return ring->end;
 }
 
 uint64_t
@@ -164,29 +288,34 @@ ring_start(const struct ring *ring)
 {
 	/* A read that was never finished has written over the oldest. */
 	const uint64_t kept = RING_DATA - RING_READ_MAX;
-	uint64_t end = ring_end(ring);
+	uint64_t start = ring->end > kept ? ring->end - kept : 0;
 
-	return end > kept ? end - kept : 0;
+	return start > ring->floor ? start : ring->floor;
 }
 
 size_t
-ring_peek(const struct ring *ring, uint64_t offset, const uint8_t **data)
+ring_peek(struct ring *ring, uint64_t offset, const uint8_t **data)
 {
 	size_t at = POSITION(offset), n;
 
 	*data = NULL;
-	if (offset < ring_start(ring) || offset >= ring_end(ring))
+	if (offset < ring_start(ring) || offset >= ring->end)
 		return 0;
-	n = (size_t)(ring_end(ring) - offset);
+	n = (size_t)(ring->end - offset);
 	if (n > RING_DATA - at)
 		n = RING_DATA - at;
+	if (n > RING_READ_MAX)
+		n = RING_READ_MAX;
+	ring_touch(ring, at, n);
+	if (offset < ring_start(ring))
+		return 0;
 	*data = ring->data + at;
 	return n;
 }
 
 /* The start of the next line, or offset when no line begins behind it. */
 static uint64_t
-line_start(const struct ring *ring, uint64_t offset)
+line_start(struct ring *ring, uint64_t offset)
 {
 	uint64_t at = offset;
 	const uint8_t *data, *nl;
@@ -196,7 +325,7 @@ line_start(const struct ring *ring, uint64_t offset)
 		nl = memchr(data, '\n', n);
 		if (nl != NULL) {
 			at += (uint64_t)(nl - data) + 1;
-			return at < ring_end(ring) ? at : offset;
+			return at < ring->end ? at : offset;
 		}
 		at += n;
 	}
@@ -204,9 +333,9 @@ line_start(const struct ring *ring, uint64_t offset)
 }
 
 uint64_t
-ring_resolve(const struct ring *ring, uint64_t from, size_t tail)
+ring_resolve(struct ring *ring, uint64_t from, size_t tail)
 {
-	uint64_t start = ring_start(ring), end = ring_end(ring);
+	uint64_t start = ring_start(ring), end = ring->end;
 
 	if (from != WIRE_FROM_TAIL)
 		return from;

@@ -2,8 +2,10 @@
 #ifndef CONSOLE_RING_H
 #define CONSOLE_RING_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +37,7 @@ struct ring_head {
 	uint32_t	version;
 	uint32_t	size;		/* of the data behind this page */
 	uint64_t	end;		/* offset of the next byte */
+	uint64_t	floor;		/* nothing before it is there */
 	uint64_t	boot;		/* newest boot number that was seen */
 	/* Set while a read is under way: its bytes may be lost. */
 	uint32_t	reading;
@@ -44,8 +47,14 @@ struct ring_head {
 };
 
 struct ring {
+	LIST_ENTRY(ring)	 link;		/* of those with a head */
 	struct ring_head	*head;		/* NULL: no bytes yet */
 	uint8_t			*data;
+	uint64_t		 end;		/* ours; the head has copies */
+	uint64_t		 floor;
+	volatile sig_atomic_t	 cut;		/* the file got too short */
+	char			 customer[WIRE_NAME];
+	char			 guest[WIRE_NAME];
 	bool			 file;		/* dev and ino are valid */
 	dev_t			 dev;
 	ino_t			 ino;
@@ -59,6 +68,14 @@ enum ring_found {
 	RING_SAME		/* this file is mapped already */
 };
 
+/*
+ * From now on a ring whose file is cut short, which its owner may do at any
+ * time, loses its bytes and goes on in memory.  Otherwise that would end the
+ * process (SIGBUS), and with it everybody's console.
+ */
+void	 ring_guard(void);
+
+/* A ring stays where it is until ring_free(). */
 void	 ring_init(struct ring *ring);
 void	 ring_free(struct ring *ring);
 
@@ -71,7 +88,7 @@ void	 ring_free(struct ring *ring);
 int	 ring_bind(struct ring *ring, int fd, const char *customer,
 	    const char *guest, enum ring_found *found);
 
-/* Have memory for bytes, if there is none. 0, or -1 with errno. */
+/* Have memory for bytes, if there is none.  0, or -1 with errno. */
 int	 ring_ready(struct ring *ring, const char *customer,
 	    const char *guest);
 
@@ -82,15 +99,18 @@ ssize_t	 ring_read(struct ring *ring, int fd);
 uint64_t ring_start(const struct ring *ring);
 uint64_t ring_end(const struct ring *ring);
 
-/* The bytes from offset on that lie in one piece; 0 at the end. */
-size_t	 ring_peek(const struct ring *ring, uint64_t offset,
+/*
+ * The bytes from offset on that lie in one piece, RING_READ_MAX at most; 0
+ * at the end, and where there are none any more.
+ */
+size_t	 ring_peek(struct ring *ring, uint64_t offset,
 	    const uint8_t **data);
 
 /*
  * Where a viewer that asks for from (WIRE_FROM_TAIL: the last tail bytes,
  * from a line's start if there is one) begins.  May be before ring_start().
  */
-uint64_t ring_resolve(const struct ring *ring, uint64_t from, size_t tail);
+uint64_t ring_resolve(struct ring *ring, uint64_t from, size_t tail);
 
 void	 ring_set_boot(struct ring *ring, uint64_t boot);
 

@@ -86,8 +86,6 @@ pty_release(struct stream *stream)
 	stream->readable = stream->writable = NULL;
 	fd_close(&stream->fd);
 	fd_close(&stream->lock);
-	/* Keys for a guest that is gone are not for its next boot. */
-	input_forget(stream);
 }
 
 void
@@ -96,6 +94,8 @@ stream_close(struct stream *stream, const char *text)
 	if (stream->fd == -1)
 		return;
 	pty_release(stream);
+	/* Keys for a guest that is gone are not for its next boot. */
+	input_forget(stream);
 	stream->closed = true;
 	stream_mark(stream, text);
 	if (stream->draining)
@@ -247,7 +247,7 @@ ring_find(struct stream *stream, int fd)
 }
 
 static bool
-pty_prepare(struct stream *stream, int pty)
+pty_prepare(const struct stream *stream, int pty, dev_t *tty)
 {
 	struct stat st;
 
@@ -257,7 +257,7 @@ pty_prepare(struct stream *stream, int pty)
 		    stream->customer, stream->guest);
 		return false;
 	}
-	stream->tty = st.st_rdev;
+	*tty = st.st_rdev;
 	return true;
 }
 
@@ -305,24 +305,35 @@ is_renewal(const struct stream *stream, const struct wire_pty *who)
 	    stream->ring.head->boot == who->boot;
 }
 
+/* What of the old pty is still good when a new one takes its place. */
+static void
+pty_replace(struct stream *stream, bool renewed)
+{
+	if (stream->fd == -1)
+		return;
+	(void)pty_take(stream, REST_BYTES);
+	pty_release(stream);
+	if (!renewed)
+		input_forget(stream);
+}
+
 int
 stream_open(struct stream *stream, const struct wire_pty *who, int pty,
     int lock, int ring)
 {
 	bool renewed;
+	dev_t tty;
 
-	if (stream->fd != -1) {
-		(void)pty_take(stream, REST_BYTES);
-		pty_release(stream);
-	}
-	if (!pty_prepare(stream, pty) || ring_find(stream, ring) == -1) {
+	if (!pty_prepare(stream, pty, &tty) || ring_find(stream, ring) == -1) {
 		fd_close(&pty);
 		fd_close(&lock);
 		return -1;
 	}
 	renewed = is_renewal(stream, who);
+	pty_replace(stream, renewed && tty == stream->tty);
 	stream->fd = pty;
 	stream->lock = lock;
+	stream->tty = tty;
 	stream->pty = *who;
 	stream->closed = false;
 	stream->heard_ms = clock_ms();
@@ -332,6 +343,7 @@ stream_open(struct stream *stream, const struct wire_pty *who, int pty,
 	}
 	mark_opened(stream, who, renewed);
 	ring_set_boot(&stream->ring, who->boot);
+	input_flush(stream);
 	server_ready(stream);
 	return 0;
 }
@@ -442,8 +454,6 @@ void
 stream_take(struct stream *stream, struct viewer *viewer)
 {
 	if (viewer->may_write && stream->writer != viewer) {
-		log_info("%s takes the write side of %s/%s", viewer->who,
-		    stream->customer, stream->guest);
 		viewer->input_ms = clock_ms();
 		writer_set(stream, viewer);
 	} else {
@@ -483,6 +493,7 @@ stream_free(struct stream *stream)
 	while ((viewer = TAILQ_FIRST(&stream->viewers)) != NULL)
 		viewer_end(viewer, VPSH_ERR_FAILED);
 	pty_release(stream);
+	input_forget(stream);
 	event_free(stream->drain);
 	ring_free(&stream->ring);
 	free(stream);

@@ -31,12 +31,13 @@ struct intake {
 
 /* The bytes as a file that xl can open again, at its beginning. */
 static int
-make_input(const char *text, size_t len)
+make_input(const char *before, const char *text, size_t len)
 {
 	int fd;
 
 	fd = memfd_create("xl.cfg", MFD_CLOEXEC);
-	if (fd != -1 && (fd_write_all(fd, text, len) == -1 ||
+	if (fd != -1 && (fd_write_all(fd, before, strlen(before)) == -1 ||
+	    fd_write_all(fd, text, len) == -1 ||
 	    lseek(fd, 0, SEEK_SET) == -1))
 		fd_close(&fd);
 	return fd;
@@ -92,7 +93,7 @@ take_all(struct intake in[2])
 
 	for (;;) {
 		for (i = 0; i < 2; i++)
-			p[i] = (struct pollfd) { .fd = in[i].fd,
+			p[i] = (struct pollfd){ .fd = in[i].fd,
 				.events = POLLIN };
 		left = until - clock_ms();
 		if (in[0].fd == -1 && in[1].fd == -1)
@@ -177,16 +178,15 @@ rename_input(const char *path, const char *text, char *dst, size_t size)
 }
 
 static enum compile_fault
-compile_text(const char *xl, const char *path, const char *text, size_t len,
+compile_input(const char *xl, const char *path, int input,
     struct compile *out)
 {
 	struct intake in[2] = { { .fd = -1, .max = JSON_MAX },
 		{ .fd = -1, .max = sizeof(out->said) - 1, .spill = true } };
 	enum compile_fault fault = COMPILE_RUN;
 	char said[sizeof(out->said)];
-	int input, status = -1;
+	int status = -1;
 
-	input = make_input(text, len);
 	in[0].data = malloc(JSON_MAX + 1);
 	in[1].data = said;
 	if (input == -1 || in[0].data == NULL) {
@@ -213,17 +213,18 @@ out:
 	out->len = in[0].len;
 	if (out->json != NULL)
 		out->json[out->len] = '\0';
-	fd_close(&input);
 	return fault;
 }
 
 enum compile_fault
-compile_file(const char *xl, const char *path, struct compile *out)
+compile_file(const char *xl, const char *path, const char *before,
+    struct compile *out)
 {
 	enum compile_fault fault;
 	enum file_fault file;
 	char *text;
 	size_t len;
+	int input;
 
 	memset(out, 0, sizeof(*out));
 	file = file_read_trusted(AT_FDCWD, path, &text, &len);
@@ -232,7 +233,9 @@ compile_file(const char *xl, const char *path, struct compile *out)
 		    path, file_fault_text(file));
 		return file == FILE_MISSING ? COMPILE_MISSING : COMPILE_FILE;
 	}
-	fault = compile_text(xl, path, text, len, out);
+	input = make_input(before, text, len);
 	free(text);
+	fault = compile_input(xl, path, input, out);
+	fd_close(&input);
 	return fault;
 }

@@ -26,8 +26,10 @@ struct compile {
 /*
  * The file is read once and judged by its descriptor; xl gets those very
  * bytes.  No argument and nothing of the environment comes from outside.
+ * before is a setting in front of them, "" for none, in the same line as
+ * the first: what the file says itself comes later and wins (libxlu_cfg.c).
  */
 enum compile_fault compile_file(const char *xl, const char *path,
-	    struct compile *out);
+	    const char *before, struct compile *out);
 
 #endif

@@ -67,9 +67,12 @@ since(struct watch *watch, uint32_t domid)
 	int64_t now = clock_boot_ms(), age;
 	uint32_t started;
 
+	/* A half-made domain has none yet: no reason to log. */
+	watch->xen.quiet = true;
 	alarm(STORE_PATIENCE_S);
 	started = libxl_vm_get_start_time(watch->xen.ctx, domid);
 	alarm(0);
+	watch->xen.quiet = false;
 	if (started == UINT32_MAX || started == 0)
 		return watch->first_scan ? -1 : now;
 	age = clock_wall_ms() - (int64_t)started * 1000;
@@ -170,7 +173,7 @@ read_ours(struct watch *watch, struct dom *dom)
 	if (!store_is_ours(watch->store, path) ||
 	    store_read(watch->store, mark, sizeof(mark), "%s", path) == -1 ||
 	    intent_load(watch->paths.intents, dom->name, &intent) == -1 ||
-	    !intent_agrees(&intent, mark, dom->now.uuid))
+	    !intent_agrees(&intent, mark, dom->now.uuid, dom->now.domid))
 		return;
 	dom->now.ours = 1;
 	dom->creating = intent.mode == INTENT_CREATING;
@@ -215,6 +218,18 @@ note_away(struct watch *watch, struct dom *dom, const libxl_dominfo *info)
 	save_boot(watch, dom);
 }
 
+/* One that was half made when it was first seen did not say it yet. */
+static void
+note_since(struct watch *watch, struct dom *dom)
+{
+	if (dom->boot.since_ms != -1 || dom->now.state != WIRE_STATE_RUNNING)
+		return;
+	dom->boot.since_ms = since(watch, dom->now.domid);
+	dom->now.since_ms = dom->boot.since_ms;
+	if (dom->boot.since_ms != -1)
+		save_boot(watch, dom);
+}
+
 static void
 update(struct watch *watch, struct dom *dom, const libxl_dominfo *info,
     bool counters)
@@ -235,6 +250,7 @@ update(struct watch *watch, struct dom *dom, const libxl_dominfo *info,
 	else if (!info->dying)
 		now->reason = WIRE_REASON_NONE;
 	note_away(watch, dom, info);
+	note_since(watch, dom);
 	now->vcpus = info->vcpu_online;
 	now->memory_kib = info->current_memkb;
 	now->cpu_ns = info->cpu_time;

@@ -13,6 +13,7 @@ paths_init(struct paths *paths, const char *prefix)
 		{ paths->etc, VPSH_ETC },
 		{ paths->boots, VPSH_VAR "/boots" },
 		{ paths->intents, VPSH_VAR "/intent" },
+		{ paths->uuids, VPSH_VAR "/uuid" },
 		{ paths->kept, VPSH_RUN "/policy" },
 		{ paths->ring, VPSH_RUN "/ring" },
 		{ paths->locks, VPSH_RUN "/lock" },

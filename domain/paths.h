@@ -14,6 +14,7 @@ struct paths {
 	char	etc[PATHS_LEN];		/* /etc/vpsh */
 	char	boots[PATHS_LEN];	/* boot numbers, one file per domain */
 	char	intents[PATHS_LEN];
+	char	uuids[PATHS_LEN];	/* of domains whose xl.cfg has none */
 	char	kept[PATHS_LEN];	/* last good policy: policy_keep() */
 	char	ring[PATHS_LEN];
 	char	locks[PATHS_LEN];	/* one per guest, held by workers */

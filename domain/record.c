@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/random.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -193,6 +195,7 @@ int
 intent_load(const char *dir, const char *domain, struct intent *intent)
 {
 	char mark[VALUE_LEN], host[VALUE_LEN], mode[VALUE_LEN];
+	long long domid;
 	char *text;
 	int r = -1;
 
@@ -201,12 +204,14 @@ intent_load(const char *dir, const char *domain, struct intent *intent)
 		return -1;
 	if (field(text, "job", mark) == -1 || field(text, "host", host) == -1 ||
 	    field(text, "mode", mode) == -1 ||
+	    field_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
 	    field_uuid(text, intent->uuid) == -1 ||
 	    text_copy(intent->mark, sizeof(intent->mark), mark) == -1 ||
 	    text_copy(intent->host, sizeof(intent->host), host) == -1) {
 		log_error("%s/%s: not an intent, ignored", dir, domain);
 		goto out;
 	}
+	intent->domid = (uint32_t)domid;
 	intent->mode = strcmp(mode, "creating") == 0 ? INTENT_CREATING :
 	    INTENT_NORMAL;
 	r = 0;
@@ -222,8 +227,8 @@ intent_save(const char *dir, const char *domain, const struct intent *intent)
 
 	record_uuid_text(intent->uuid, uuid);
 	if (text_format(text, sizeof(text),
-	    "job %s\nuuid %s\nhost %s\nmode %s\n", intent->mark, uuid,
-	    intent->host, intent->mode == INTENT_CREATING ? "creating" :
+	    "job %s\nuuid %s\ndomid %" PRIu32 "\nhost %s\nmode %s\n",
+	    intent->mark, uuid, intent->domid, intent->host, intent->mode == INTENT_CREATING ? "creating" :
 	    "normal") == -1) {
 		errno = EINVAL;
 		return -1;
@@ -246,12 +251,38 @@ intent_remove(const char *dir, const char *domain)
 
 bool
 intent_agrees(const struct intent *intent, const char *mark,
-    const uint8_t uuid[WIRE_UUID])
+    const uint8_t uuid[WIRE_UUID], uint32_t domid)
 {
 	char host[RECORD_HOST];
 
 	record_host(host);
 	return mark[0] != '\0' && strcmp(intent->mark, mark) == 0 &&
 	    strcmp(intent->host, host) == 0 &&
+	    (intent->mode == INTENT_CREATING || intent->domid == domid) &&
 	    memcmp(intent->uuid, uuid, WIRE_UUID) == 0;
+}
+
+int
+record_own_uuid(const char *dir, const char *domain, uint8_t uuid[WIRE_UUID])
+{
+	char line[UUID_TEXT + 8], id[UUID_TEXT];
+	char *text;
+	int r;
+
+	if ((text = load(dir, domain)) != NULL) {
+		r = field_uuid(text, uuid);
+		free(text);
+		if (r == 0)
+			return 0;
+		log_error("%s/%s: no uuid, a new one is made", dir, domain);
+	}
+	if (getrandom(uuid, WIRE_UUID, 0) != WIRE_UUID)
+		return -1;
+	/* Version 4, variant 1: RFC 4122. */
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+	record_uuid_text(uuid, id);
+	if (text_format(line, sizeof(line), "uuid %s\n", id) == -1)
+		return -1;
+	return save(dir, domain, line);
 }

@@ -36,6 +36,7 @@ struct intent {
 	char		 mark[RECORD_MARK];	/* also in xenstore */
 	char		 host[RECORD_HOST];
 	uint8_t		 uuid[WIRE_UUID];
+	uint32_t	 domid;		/* 0 while it is being created */
 	enum intent_mode mode;
 };
 
@@ -54,9 +55,20 @@ int	 intent_save(const char *dir, const char *domain,
 	    const struct intent *intent);
 int	 intent_remove(const char *dir, const char *domain);
 
-/* Does that intent speak of this domain, in this boot of the host? */
+/*
+ * Does that intent speak of this domain, in this boot of the host?  A mark
+ * survives `xl save` and `xl restore`; the domain that comes back is xl's,
+ * and has another domid.
+ */
 bool	 intent_agrees(const struct intent *intent, const char *mark,
-	    const uint8_t uuid[WIRE_UUID]);
+	    const uint8_t uuid[WIRE_UUID], uint32_t domid);
+
+/*
+ * The uuid for a domain whose xl.cfg names none: made once and remembered
+ * in DIR/DOMAIN.  Returns 0 or -1 with errno.
+ */
+int	 record_own_uuid(const char *dir, const char *domain,
+	    uint8_t uuid[WIRE_UUID]);
 
 #define UUID_TEXT	37
 void	 record_uuid_text(const uint8_t uuid[WIRE_UUID], char dst[UUID_TEXT]);

@@ -91,7 +91,7 @@ look(struct watch *watch)
 			free(all);
 			return NULL;
 		}
-		all->claims[all->n++] = (struct claim) {
+		all->claims[all->n++] = (struct claim){
 			.domid = dom->now.domid, .index = index };
 	}
 	return all;

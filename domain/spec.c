@@ -20,10 +20,57 @@
 
 #define XL	"/usr/sbin/xl"
 
+/*
+ * xl makes up a new uuid, and libxl a new MAC address, whenever the xl.cfg
+ * has none; xl itself keeps them over reboots, and so must we.  MAC addresses
+ * are made from the uuid, in Xen's range, as random ones would be.
+ */
+static int
+stable_uuid(struct job *job, char setting[64])
+{
+	uint8_t uuid[WIRE_UUID];
+	char text[UUID_TEXT];
+
+	(void)mkdir(job->paths.uuids, 0700);
+	if (record_own_uuid(job->paths.uuids, job->guest.domain, uuid) == -1)
+		return job_end(job, VPSH_ERR_FAILED,
+		    "no uuid can be remembered below %s: %s",
+		    job->paths.uuids, strerror(errno));
+	record_uuid_text(uuid, text);
+	(void)text_format(setting, 64, "uuid = \"%s\"; ", text);
+	return VPSH_OK;
+}
+
+static void
+stable_mac(libxl_device_nic *nic, const uint8_t uuid[WIRE_UUID], int number)
+{
+	static const libxl_mac none;
+	uint32_t hash = 2166136261u;	/* FNV-1a */
+	int i;
+
+	if (memcmp(nic->mac, none, sizeof(none)) != 0)
+		return;
+	for (i = 0; i < WIRE_UUID; i++)
+		hash = (hash ^ uuid[i]) * 16777619u;
+	hash = (hash ^ (uint32_t)number) * 16777619u;
+	nic->mac[0] = 0x00;
+	nic->mac[1] = 0x16;
+	nic->mac[2] = 0x3e;
+	nic->mac[3] = (uint8_t)(hash >> 16 & 0x7f);
+	nic->mac[4] = (uint8_t)(hash >> 8);
+	nic->mac[5] = (uint8_t)hash;
+}
+
 static int
 compile(struct job *job, struct compile *out)
 {
-	switch (compile_file(XL, job->config, out)) {
+	char setting[64];
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if ((err = stable_uuid(job, setting)) != VPSH_OK)
+		return err;
+	switch (compile_file(XL, job->config, setting, out)) {
 	case COMPILE_OK:
 		return VPSH_OK;
 	case COMPILE_MISSING:
@@ -126,7 +173,7 @@ int
 spec_load(struct job *job, libxl_domain_config *config)
 {
 	struct compile out;
-	int err, rc;
+	int err, rc, i;
 
 	libxl_domain_config_init(config);
 	err = compile(job, &out);
@@ -140,6 +187,8 @@ spec_load(struct job *job, libxl_domain_config *config)
 	free(out.json);
 	if (err != VPSH_OK)
 		return err;
+	for (i = 0; i < config->num_nics; i++)
+		stable_mac(&config->nics[i], config->c_info.uuid.uuid, i);
 	/* xl's own policy about numbers is not ours. */
 	config->c_info.domid = (libxl_domid)INVALID_DOMID;
 	return check(job, config);

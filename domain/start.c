@@ -39,7 +39,8 @@ start_is_ours(struct job *job, const struct xen_domain *domain)
 
 	return read_mark(job, domain->domid, mark) == 0 &&
 	    intent_load(job->paths.intents, job->guest.domain,
-	    &intent) == 0 && intent_agrees(&intent, mark, domain->uuid);
+	    &intent) == 0 && intent_agrees(&intent, mark, domain->uuid,
+	    domain->domid);
 }
 
 /*
@@ -112,8 +113,9 @@ clear_way(struct job *job)
 		    domain.domid);
 		return 1;
 	}
+	/* A corpse that was kept, and has long said what it had to say. */
 	if (start_is_ours(job, &domain))
-		return stop_domain(job, &domain, true);
+		return stop_domain(job, &domain, false);
 	return job_end(job, VPSH_ERR_BUSY,
 	    "domain %" PRIu32 ", which vpsh did not make, is shut down and "
 	    "not yet taken away", domain.domid);
@@ -151,14 +153,14 @@ undo(struct job *job, const uint8_t uuid[WIRE_UUID])
 }
 
 static int
-save_intent(struct job *job, const uint8_t uuid[WIRE_UUID],
+save_intent(struct job *job, const struct xen_domain *domain,
     enum intent_mode mode)
 {
-	struct intent intent = { .mode = mode };
+	struct intent intent = { .mode = mode, .domid = domain->domid };
 
 	(void)text_copy(intent.mark, sizeof(intent.mark), job->mark);
 	record_host(intent.host);
-	memcpy(intent.uuid, uuid, WIRE_UUID);
+	memcpy(intent.uuid, domain->uuid, WIRE_UUID);
 	(void)mkdir(job->paths.intents, 0700);
 	if (intent_save(job->paths.intents, job->guest.domain,
 	    &intent) == -1)
@@ -186,7 +188,7 @@ create(struct job *job, libxl_domain_config *config)
 	int err;
 
 	memcpy(domain.uuid, config->c_info.uuid.uuid, WIRE_UUID);
-	if ((err = save_intent(job, domain.uuid, INTENT_CREATING)) != 0)
+	if ((err = save_intent(job, &domain, INTENT_CREATING)) != 0)
 		return err;
 	xen_forget(&job->xen);
 	if (libxl_domain_create_new(job->xen.ctx, config, &domain.domid,
@@ -208,7 +210,7 @@ create(struct job *job, libxl_domain_config *config)
 		goto undo;
 	}
 	/* From here on it runs, and only stops for reasons of its own. */
-	if (save_intent(job, domain.uuid, INTENT_NORMAL) != VPSH_OK)
+	if (save_intent(job, &domain, INTENT_NORMAL) != VPSH_OK)
 		log_error("job %s: %s", job->mark, job->text);
 	return job_end(job, VPSH_OK, "runs as domain %" PRIu32,
 	    domain.domid);

@@ -86,7 +86,7 @@ stop_domain(struct job *job, const struct xen_domain *domain, bool ran)
 		silence(job, domain);
 	if (!domain->dying)
 		rc = libxl_domain_destroy(job->xen.ctx, domain->domid, NULL);
-	/* Somebody else may have been quicker: what counts is that it is gone. */
+	/* Somebody else may have been quicker; that it is gone counts. */
 	if (!wait_gone(job, domain->domid))
 		return job_end_xen(job, VPSH_ERR_FAILED, rc != 0 ?
 		    "the domain could not be destroyed" :

@@ -15,13 +15,13 @@
  * escapes.
  */
 struct xen {
-	xentoollog_logger	 vtable;	/* first: libxl sees only this */
-	libxl_ctx		*ctx;
-	char			 said[WIRE_TEXT]; /* the first errors */
-	size_t			 len;
-	bool			 hotplug;	/* a script failed */
-	bool			 memory;	/* the host ran short of it */
-	bool			 quiet;		/* expected errors: not logged */
+	xentoollog_logger vtable;	/* first: libxl sees only this */
+	libxl_ctx	*ctx;
+	char		 said[WIRE_TEXT];	/* the first errors */
+	size_t		 len;
+	bool		 hotplug;	/* a script failed */
+	bool		 memory;	/* the host ran short of it */
+	bool		 quiet;		/* expected errors: not logged */
 };
 
 /* Returns 0, or -1 when Xen cannot be asked. */
@@ -39,7 +39,10 @@ struct xen_domain {
 	enum wire_reason reason;	/* NONE: it is not shut down */
 };
 
-/* The domain with that id, as it is now.  Returns 0, 1: gone, -1: no answer. */
+/*
+ * The domain with that id, as it is now.  Returns 0, 1 when it is gone, -1
+ * when Xen does not answer.
+ */
 int	 xen_info(struct xen *xen, uint32_t domid, struct xen_domain *domain);
 
 /*

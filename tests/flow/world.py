@@ -83,6 +83,9 @@ class Supervised(World):
         harness.wait_until(lambda: os.path.exists(self.socket),
                            what="vpshd listens")
         harness.wait_until(self.answers, seconds, "the broker answers")
+        harness.wait_until(
+            lambda: "console server is there" in self.said(), seconds,
+            "the broker has the console server")
         return self
 
     def answers(self):

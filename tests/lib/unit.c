@@ -25,8 +25,10 @@ int __wrap__cmocka_run_group_tests(const char *, const struct CMUnitTest *,
 
 static bool ran;
 
+static void check_ran(void) __attribute__((destructor));
+
 /* A name that no group had is no test that passed. */
-static void __attribute__((destructor))
+static void
 check_ran(void)
 {
 	if (getenv("VPSH_UNIT_ONLY") != NULL && !ran)

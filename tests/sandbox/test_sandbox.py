@@ -143,11 +143,17 @@ def test_session_works_under_its_filter():
     assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
     for command, answer in (("help", "console"), ("whoami", "tester"),
                             ("why start web", "policy.conf:2"),
-                            ("list", "Xen"), ("console web", "."),
-                            ("nonsense", "no command")):
+                            ("list", "unknown"), ("nonsense", "no command")):
         session.send_line(command)
         session.expect(answer, 15)
         session.expect("> ", 15)
+    at_prompt = session.modes()
+    session.send_line("console web")
+    session.expect("waiting for the guest", 15)
+    assert session.modes() != at_prompt, "raw while it is attached"
+    session.send("\x1d")
+    session.expect("> ", 15)
+    assert session.modes() == at_prompt, "as it was before"
     session.send_line("exit")
     assert session.expect_end() == 0
 

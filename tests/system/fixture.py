@@ -36,7 +36,7 @@ guests = (
 );
 """,
 }
-# An account without a policy, and one with a policy but never in the group.
+# nobodys has an account and a key, and no policy.
 CUSTOMERS = {"alice": 20001, "bob": 20002, "nobodys": 20003}
 CONF = 'support = "help@example.net";\n'
 
@@ -262,6 +262,17 @@ def program_of(pid):
     with contextlib.suppress(OSError):
         return os.path.basename(os.readlink("/proc/%d/exe" % pid))
     return ""
+
+
+def session_of(user):
+    """The pid of the one vpsh that this customer has running."""
+    uid = CUSTOMERS[user]
+    found = [int(p) for p in os.listdir("/proc") if p.isdigit()
+             and program_of(int(p)) == "vpsh"
+             and os.stat("/proc/" + p).st_uid in (uid, 0)
+             and status_of(int(p))["Uid"][0] == str(uid)]
+    assert len(found) == 1, found
+    return found[0]
 
 
 def status_of(pid):

@@ -6,7 +6,7 @@ import re
 import signal
 
 import harness
-from fixture import CUSTOMERS, SHARED, read
+from fixture import CUSTOMERS, SHARED, read, session_of
 
 TERMINFO = ("/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo",
             "/usr/lib/terminfo")
@@ -78,7 +78,7 @@ def test_C03_loader_and_locale_variables_reach_nothing(host):
                            env={n: "/run/C03" for n in names
                                 if not n.startswith("LD_")})
         session.expect("alice", 15)
-        environment = read("/proc/%d/environ" % vpsh_of(host))
+        environment = read("/proc/%d/environ" % session_of("alice"))
         assert "/run/C03" not in environment
         session.send_line("exit")
         session.expect_end()
@@ -86,14 +86,6 @@ def test_C03_loader_and_locale_variables_reach_nothing(host):
                          {n: "/run/C03" for n in names
                           if not n.startswith(("LD_", "MALLOC"))})
     assert done.returncode == 0 and "/run/C03" not in trace
-
-
-def vpsh_of(host):
-    """The one session that alice has now."""
-    uid = str(CUSTOMERS["alice"])
-    found = harness.run(["pgrep", "-x", "-u", uid, "vpsh"]).stdout.split()
-    assert len(found) == 1, found
-    return int(found[0])
 
 
 def test_C04_function_definitions_run_nothing(host):
@@ -156,7 +148,7 @@ def test_H08_original_command_cannot_be_smuggled_in_by_the_client(host):
 def test_lost_connection_ends_the_session(host):
     session = host.pty(SHARED, "alice")
     session.expect("alice", 15)
-    pid = vpsh_of(host)
+    pid = session_of("alice")
     session.hang_up()
     os.kill(session.pid, signal.SIGKILL)
     assert harness.wait_exit(pid, 10)

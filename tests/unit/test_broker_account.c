@@ -9,7 +9,7 @@
 
 #include "tests/unit/broker_world.h"
 
-#define GUESTS	"plan = \"basic\"; guests = ( { name = \"web\"; } );\n"
+#define GUESTS "plan = \"basic\"; guests = ( { name = \"web\"; } );\n"
 
 static struct account found[] = {
 	{ .uid = 5001, .customer = "alice" },
@@ -97,7 +97,8 @@ an_account_whose_customer_is_gone_is_nobodys(void **state)
 	(void)state;
 	set_up(&w);
 	assert_int_equal(text_format(path, sizeof(path),
-	    "%s/customers/alice/policy.conf", w.dir), 0);
+			     "%s/customers/alice/policy.conf", w.dir),
+	    0);
 	assert_int_equal(unlink(path), 0);
 	*strrchr(path, '/') = '\0';
 	assert_int_equal(rmdir(path), 0);

@@ -23,7 +23,8 @@ read_log(const struct world *w)
 	int fd;
 
 	assert_int_equal(text_format(path, sizeof(path), "%s/audit.jsonl",
-	    w->dir), 0);
+			     w->dir),
+	    0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_not_equal(fd, -1);
 	n = read(fd, log_text, sizeof(log_text) - 1);
@@ -58,7 +59,8 @@ G01_whatever_was_written_stays_in_its_string(void **state)
 {
 	static struct world w;
 	const struct audit_record r = { .event = "decided",
-		.claim = "\"}\n{\"event\":\"forged\"", .verb = "start",
+		.claim = "\"}\n{\"event\":\"forged\"",
+		.verb = "start",
 		.guest = "\x1b[2J\x9b\\\xff" };
 
 	(void)state;
@@ -77,9 +79,16 @@ the_longest_record_is_one_whole_line(void **state)
 {
 	static struct world w;
 	static char huge[5000];
-	const struct audit_record r = { .event = "decided", .customer = huge,
-		.claim = huge, .verb = huge, .guest = huge, .domain = huge,
-		.ref = huge, .verdict = huge, .because = huge, .err = huge,
+	const struct audit_record r = { .event = "decided",
+		.customer = huge,
+		.claim = huge,
+		.verb = huge,
+		.guest = huge,
+		.domain = huge,
+		.ref = huge,
+		.verdict = huge,
+		.because = huge,
+		.err = huge,
 		.ms = INT64_MAX };
 
 	(void)state;
@@ -130,7 +139,8 @@ a_log_that_is_a_link_or_a_fifo_is_not_opened(void **state)
 	(void)state;
 	world_folder(&w);
 	assert_int_equal(text_format(path, sizeof(path), "%s/audit.jsonl",
-	    w.dir), 0);
+			     w.dir),
+	    0);
 	assert_int_equal(symlink("/dev/null", path), 0);
 	assert_int_equal(audit_open(&w.b.audit, w.dir), -1);
 	assert_int_equal(unlink(path), 0);

@@ -10,8 +10,9 @@
 #include "tests/unit/broker_world.h"
 #include "wire/err.h"
 
-#define GUESTS	"plan = \"basic\"; guests = ( { name = \"g1\"; }, " \
-		"{ name = \"g2\"; }, { name = \"g3\"; }, { name = \"g4\"; } );\n"
+#define GUESTS                                              \
+	"plan = \"basic\"; guests = ( { name = \"g1\"; }, " \
+	"{ name = \"g2\"; }, { name = \"g3\"; }, { name = \"g4\"; } );\n"
 
 static void
 set_up(struct world *w)
@@ -24,15 +25,15 @@ set_up(struct world *w)
 }
 
 static struct job *
-queue(struct world *w, enum wire_op op, const char *customer,
-    const char *guest)
+queue(struct world *w, enum wire_op op, const char *customer, const char *guest)
 {
 	struct domain *d;
 	struct job *job;
 	char name[80];
 
 	assert_int_equal(text_format(name, sizeof(name), "%s-%s", customer,
-	    guest), 0);
+			     guest),
+	    0);
 	d = state_of(&w->b, name);
 	assert_non_null(d);
 	assert_null(d->holder);
@@ -70,7 +71,8 @@ end_worker(struct world *w, uint64_t job)
 	const struct wire_gone gone = { job, 0, 0 };
 
 	assert_int_equal(wire_send(w->supervisor, WIRE_WORKER_GONE, 0, &gone,
-	    NULL, 0), 0);
+			     NULL, 0),
+	    0);
 	world_loop(w);
 }
 
@@ -90,7 +92,8 @@ refs_are_four_unmistakable_characters_and_unique(void **state)
 		assert_non_null(job);
 		assert_int_equal(strlen(job->ref), 4);
 		assert_int_equal(strspn(job->ref,
-		    "23456789ABCDEFGHJKMNPQRSTVWXYZ"), 4);
+				     "23456789ABCDEFGHJKMNPQRSTVWXYZ"),
+		    4);
 		for (j = 0; j < i; j++)
 			assert_string_not_equal(seen[j], job->ref);
 		memcpy(seen[i], job->ref, WIRE_REF);
@@ -182,8 +185,8 @@ ended_jobs_do_not_pile_up(void **state)
 	set_up(&w);
 	d = state_of(&w.b, "alice-g1");
 	for (i = 0; i < 3000; i++)
-		job_end(job_new(&w.b, WIRE_OP_START, "alice", "alice", "g1",
-		    d), VPSH_ERR_CREATE, 0);
+		job_end(job_new(&w.b, WIRE_OP_START, "alice", "alice", "g1", d),
+		    VPSH_ERR_CREATE, 0);
 	assert_true(w.b.jobs.count <= 1100);
 }
 

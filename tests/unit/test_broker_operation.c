@@ -25,8 +25,8 @@ every_row_is_one_operation_with_a_right_and_a_handler(void **state)
 		assert_int_equal(layout->way, WIRE_CLIENT_BROKER);
 		assert_int_equal(layout->fds, 0);
 		assert_int_not_equal(op->right, RIGHT_NONE);
-		assert_true(op->right == RIGHT_ANY ||
-		    right_name(op->right) != NULL);
+		assert_true(
+		    op->right == RIGHT_ANY || right_name(op->right) != NULL);
 		assert_non_null(op->handler);
 		assert_true(op->name != NULL && *op->name != '\0');
 		assert_true(strlen(op->name) < WIRE_WORD);

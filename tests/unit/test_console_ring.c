@@ -32,7 +32,7 @@ feed(struct ring *ring, const uint8_t *data, size_t len)
 }
 
 static void
-assert_holds(const struct ring *ring, uint64_t offset, const uint8_t *data,
+assert_holds(struct ring *ring, uint64_t offset, const uint8_t *data,
     size_t len)
 {
 	const uint8_t *got;
@@ -238,6 +238,43 @@ H12_of_the_wrong_size_or_kind_is_not_mapped(void **state)
 	fd_close(&pair[1]);
 }
 
+/* A guest's first byte after its ring's file was made that long. */
+static void
+cut_and_go_on(off_t size)
+{
+	int fd = rig_memory(WIRE_RING_BYTES);
+	uint8_t *noise = rig_noise(MIB / 2, 5);
+	const uint8_t *data;
+	struct ring ring;
+
+	ring_guard();
+	ring_init(&ring);
+	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	feed(&ring, noise, MIB / 2);
+	assert_int_equal(ftruncate(fd, size), 0);
+	/* Looked at first, then written to; or the other way round. */
+	if (size % 2 == 0)
+		assert_int_equal(ring_peek(&ring, MIB / 2 - 1, &data), 0);
+	feed(&ring, noise, 1000);
+	assert_int_equal(ring_end(&ring), MIB / 2 + 1000);
+	assert_int_equal(ring_start(&ring), MIB / 2);
+	assert_holds(&ring, MIB / 2, noise, 1000);
+	assert_false(ring.file);
+	ring_free(&ring);
+	fd_close(&fd);
+	free(noise);
+}
+
+static void
+H12_that_is_cut_short_loses_its_bytes_and_goes_on(void **state)
+{
+	(void)state;
+	cut_and_go_on(0);
+	cut_and_go_on(1);
+	cut_and_go_on(RING_PAGE);
+	cut_and_go_on(RING_PAGE + 1);
+}
+
 static void
 in_memory_is_taken_along_into_a_new_file(void **state)
 {
@@ -292,6 +329,8 @@ main(void)
 		cmocka_unit_test(of_another_guest_is_wiped_and_never_shown),
 		cmocka_unit_test(with_a_head_that_cannot_be_is_started_afresh),
 		cmocka_unit_test(H12_of_the_wrong_size_or_kind_is_not_mapped),
+		cmocka_unit_test(
+		    H12_that_is_cut_short_loses_its_bytes_and_goes_on),
 		cmocka_unit_test(in_memory_is_taken_along_into_a_new_file),
 		cmocka_unit_test(a_tail_begins_with_a_line)
 	};

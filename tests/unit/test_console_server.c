@@ -333,6 +333,33 @@ H12_a_bad_ring_costs_the_ring_and_not_the_console(void **state)
 }
 
 static void
+H12_a_ring_that_is_cut_short_ends_nothing(void **state)
+{
+	struct rig_guest web, db;
+	struct rig_view view, other;
+	struct rig rig;
+
+	(void)state;
+	rig_start(&rig);
+	rig_guest(&web, "alice", "web");
+	rig_guest(&db, "bob", "db");
+	rig_boot(&rig, &web);
+	rig_boot(&rig, &db);
+	rig_attach(&rig, &view, &web, "alice");
+	rig_attach(&rig, &other, &db, "bob");
+	rig_print(&web, "before");
+	rig_see_text(&view, "before");
+	assert_int_equal(ftruncate(web.ring, 0), 0);
+	assert_works(&web, &view);
+	assert_works(&db, &other);
+	rig_view_free(&view);
+	rig_view_free(&other);
+	rig_guest_free(&web);
+	rig_guest_free(&db);
+	rig_stop(&rig);
+}
+
+static void
 a_dropped_console_is_let_go_with_its_lock(void **state)
 {
 	struct rig_guest web;
@@ -598,6 +625,7 @@ main(void)
 		cmocka_unit_test(D01_what_is_no_terminal_is_no_console),
 		cmocka_unit_test(
 		    H12_a_bad_ring_costs_the_ring_and_not_the_console),
+		cmocka_unit_test(H12_a_ring_that_is_cut_short_ends_nothing),
 		cmocka_unit_test(a_dropped_console_is_let_go_with_its_lock),
 		cmocka_unit_test(
 		    E08_a_malformed_frame_ends_its_viewer_and_nobody_else),

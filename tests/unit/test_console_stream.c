@@ -313,6 +313,57 @@ a_viewer_stays_over_hang_up_and_the_next_boot(void **state)
 	rig_stop(&rig);
 }
 
+/* As a watcher does that was restarted and has proven it again. */
+static void
+a_console_handed_over_again_goes_on_as_if_nothing_was(void **state)
+{
+	const size_t len = 48 * 1024;
+	uint8_t *noise = rig_noise(len, 10), *heard = malloc(len);
+	struct rig_guest web;
+	struct rig_view view;
+	struct wire_msg msg;
+	struct rig rig;
+	size_t at, got;
+	int fds[3];
+	ssize_t n;
+
+	(void)state;
+	assert_non_null(heard);
+	rig_start(&rig);
+	rig_guest(&web, "alice", "web");
+	rig_boot(&rig, &web);
+	rig_attach(&rig, &view, &web, "alice");
+	rig_see_event(&view, "console opened (boot 1)");
+	for (at = 0; at < len; at += 4096) {
+		rig_wait(view.fd, POLLOUT);
+		assert_int_equal(wire_send_data(view.fd, WIRE_INPUT, 0,
+				     noise + at, 4096),
+		    0);
+	}
+	/* The guest has not read: most of it waits in the server. */
+	rig_print(&web, "before");
+	rig_see_text(&view, "before");
+	fds[0] = web.slave;
+	fds[1] = web.lock;
+	fds[2] = web.ring;
+	rig_send(rig.watch, WIRE_PTY, &web.pty, fds, 3);
+	rig_recv(rig.broker, &msg, WIRE_CONSOLE_BROKER, WIRE_READY);
+	for (got = 0; got < len; got += (size_t)n) {
+		rig_wait(web.master, POLLIN);
+		n = read(web.master, heard + got, len - got);
+		assert_true(n > 0);
+	}
+	assert_memory_equal(heard, noise, len);
+	rig_print(&web, "after");
+	rig_see_text(&view, "beforeafter");
+	assert_int_equal(view.events, 1);
+	rig_view_free(&view);
+	rig_guest_free(&web);
+	rig_stop(&rig);
+	free(noise);
+	free(heard);
+}
+
 static void
 ten_reboots_leave_no_descriptor_behind(void **state)
 {
@@ -494,6 +545,8 @@ main(void)
 		cmocka_unit_test(
 		    D08_a_flood_of_one_guest_leaves_another_responsive),
 		cmocka_unit_test(a_viewer_stays_over_hang_up_and_the_next_boot),
+		cmocka_unit_test(
+		    a_console_handed_over_again_goes_on_as_if_nothing_was),
 		cmocka_unit_test(ten_reboots_leave_no_descriptor_behind),
 		cmocka_unit_test(
 		    a_mark_comes_behind_the_bytes_that_were_before_it),

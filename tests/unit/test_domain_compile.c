@@ -63,9 +63,23 @@ the_output_of_xl_is_taken_whole(void **state)
 	(void)state;
 	put("guest.cfg", "name = \"alice-web\"\n", 0644);
 	assert_int_equal(compile_file(xl("#!/bin/sh\ncat \"$5\"\n"),
-	    "guest.cfg", &out), COMPILE_OK);
+	    "guest.cfg", "", &out), COMPILE_OK);
 	assert_string_equal(out.json, "name = \"alice-web\"\n");
 	assert_int_equal(out.len, 19);
+	free(out.json);
+}
+
+static void
+a_setting_of_ours_comes_before_the_operator_s_and_moves_no_line(void **state)
+{
+	struct compile out;
+
+	(void)state;
+	put("guest.cfg", "name = \"alice-web\"\n", 0644);
+	assert_int_equal(compile_file(xl("#!/bin/sh\ncat \"$5\"\n"),
+	    "guest.cfg", "uuid = \"x\"; ", &out), COMPILE_OK);
+	assert_string_equal(out.json,
+	    "uuid = \"x\"; name = \"alice-web\"\n");
 	free(out.json);
 }
 
@@ -81,7 +95,7 @@ E12_xl_gets_fixed_arguments_and_nothing_of_our_environment(void **state)
 	assert_int_equal(setenv("SSH_ORIGINAL_COMMAND", "evil", 1), 0);
 	assert_int_equal(compile_file(xl("#!/bin/sh\necho \"$@\"\n"
 	    "tr '\\0' '\\n' </proc/$$/environ\nls /proc/$$/fd | sort -n\n"),
-	    "a=b.cfg", &out), COMPILE_OK);
+	    "a=b.cfg", "", &out), COMPILE_OK);
 	unsetenv("SSH_ORIGINAL_COMMAND");
 	/* Descriptor 10 is the shell's own: its script. */
 	assert_string_equal(out.json, "-N create -q -f /dev/stdin\n"
@@ -101,7 +115,7 @@ what_xl_complains_names_the_operator_s_file(void **state)
 	    "echo 'Parsing config from /dev/stdin' >&2\n"
 	    "echo '/dev/stdin:1: syntax error' >&2\n"
 	    "echo 'Failed to parse /dev/stdin' >&2\nexit 1\n"), "guest.cfg",
-	    &out), COMPILE_XL);
+	    "", &out), COMPILE_XL);
 	assert_string_equal(out.said,
 	    "guest.cfg:1: syntax error Failed to parse guest.cfg");
 	free(out.json);
@@ -116,7 +130,7 @@ a_long_complaint_is_cut_and_xl_not_blocked(void **state)
 	put("guest.cfg", "", 0644);
 	assert_int_equal(compile_file(xl("#!/bin/sh\n"
 	    "head -c 300000 /dev/zero | tr '\\0' /dev/stdin >&2\nexit 3\n"),
-	    "guest.cfg", &out), COMPILE_XL);
+	    "guest.cfg", "", &out), COMPILE_XL);
 	assert_int_equal(strlen(out.said), sizeof(out.said) - 1);
 	free(out.json);
 }
@@ -129,7 +143,7 @@ too_much_output_ends_xl(void **state)
 	(void)state;
 	put("guest.cfg", "", 0644);
 	assert_int_equal(compile_file(xl("#!/bin/sh\nexec cat /dev/zero\n"),
-	    "guest.cfg", &out), COMPILE_RUN);
+	    "guest.cfg", "", &out), COMPILE_RUN);
 	free(out.json);
 }
 
@@ -140,7 +154,7 @@ an_xl_that_is_not_there_is_no_mistake_of_the_file(void **state)
 
 	(void)state;
 	put("guest.cfg", "", 0644);
-	assert_int_equal(compile_file("/nonexistent/xl", "guest.cfg", &out),
+	assert_int_equal(compile_file("/nonexistent/xl", "guest.cfg", "", &out),
 	    COMPILE_RUN);
 	assert_non_null(strstr(out.said, "/nonexistent/xl"));
 	free(out.json);
@@ -153,17 +167,17 @@ E12_a_configuration_that_others_could_swap_is_refused(void **state)
 	struct compile out;
 
 	(void)state;
-	assert_int_equal(compile_file(never, "absent.cfg", &out),
+	assert_int_equal(compile_file(never, "absent.cfg", "", &out),
 	    COMPILE_MISSING);
 	put("real.cfg", "", 0644);
 	assert_int_equal(symlink("real.cfg", "link.cfg"), 0);
-	assert_int_equal(compile_file(never, "link.cfg", &out),
+	assert_int_equal(compile_file(never, "link.cfg", "", &out),
 	    COMPILE_FILE);
 	assert_int_equal(mkfifo("fifo.cfg", 0600), 0);
-	assert_int_equal(compile_file(never, "fifo.cfg", &out),
+	assert_int_equal(compile_file(never, "fifo.cfg", "", &out),
 	    COMPILE_FILE);
 	assert_int_equal(chmod("real.cfg", 0666), 0);
-	assert_int_equal(compile_file(never, "real.cfg", &out),
+	assert_int_equal(compile_file(never, "real.cfg", "", &out),
 	    COMPILE_FILE);
 	assert_null(out.json);
 	assert_non_null(strstr(out.said, "real.cfg"));
@@ -176,6 +190,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    the_output_of_xl_is_taken_whole, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    a_setting_of_ours_comes_before_the_operator_s_and_moves_no_line,
+		    enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    E12_xl_gets_fixed_arguments_and_nothing_of_our_environment,
 		    enter, leave),

@@ -113,7 +113,7 @@ H05_a_record_is_never_outside_its_folder(void **state)
 static void
 an_intent_agrees_with_its_own_domain_only(void **state)
 {
-	struct intent intent = { .mode = INTENT_CREATING }, back;
+	struct intent intent = { .mode = INTENT_NORMAL, .domid = 7 }, back;
 	uint8_t other[WIRE_UUID];
 
 	(void)state;
@@ -126,13 +126,18 @@ an_intent_agrees_with_its_own_domain_only(void **state)
 
 	memcpy(other, uuid, WIRE_UUID);
 	other[15]++;
-	assert_true(intent_agrees(&back, "77.K7F3", uuid));
-	assert_false(intent_agrees(&back, "77.K7F4", uuid));
-	assert_false(intent_agrees(&back, "", uuid));
-	assert_false(intent_agrees(&back, "77.K7F3", other));
+	assert_true(intent_agrees(&back, "77.K7F3", uuid, 7));
+	assert_false(intent_agrees(&back, "77.K7F4", uuid, 7));
+	assert_false(intent_agrees(&back, "", uuid, 7));
+	assert_false(intent_agrees(&back, "77.K7F3", other, 7));
+	/* It was saved, and xl restored it. */
+	assert_false(intent_agrees(&back, "77.K7F3", uuid, 8));
+	back.mode = INTENT_CREATING;
+	assert_true(intent_agrees(&back, "77.K7F3", uuid, 8));
+	back.mode = INTENT_NORMAL;
 	/* The host has been rebooted since. */
 	back.host[0] = back.host[0] == 'a' ? 'b' : 'a';
-	assert_false(intent_agrees(&back, "77.K7F3", uuid));
+	assert_false(intent_agrees(&back, "77.K7F3", uuid, 7));
 }
 
 static void
@@ -147,6 +152,23 @@ an_intent_can_be_forgotten_twice(void **state)
 	assert_int_equal(intent_remove(".", "alice-web"), 0);
 	assert_int_equal(intent_remove(".", "alice-web"), 0);
 	assert_int_equal(intent_load(".", "alice-web", &intent), -1);
+}
+
+static void
+a_guest_without_a_uuid_gets_one_and_keeps_it(void **state)
+{
+	uint8_t first[WIRE_UUID], again[WIRE_UUID], other[WIRE_UUID];
+
+	(void)state;
+	assert_int_equal(record_own_uuid(".", "alice-web", first), 0);
+	assert_int_equal(record_own_uuid(".", "alice-web", again), 0);
+	assert_memory_equal(first, again, WIRE_UUID);
+	assert_int_equal(record_own_uuid(".", "alice-db", other), 0);
+	assert_memory_not_equal(first, other, WIRE_UUID);
+	put("alice-db", "nonsense");
+	assert_int_equal(record_own_uuid(".", "alice-db", again), 0);
+	assert_memory_not_equal(again, other, WIRE_UUID);
+	assert_int_equal(record_own_uuid(".", "../x", again), -1);
 }
 
 static void
@@ -186,6 +208,9 @@ main(void)
 		    an_intent_agrees_with_its_own_domain_only, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    an_intent_can_be_forgotten_twice, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    a_guest_without_a_uuid_gets_one_and_keeps_it, enter,
+		    leave),
 		cmocka_unit_test(only_the_one_spelling_of_a_uuid_is_taken),
 	};
 

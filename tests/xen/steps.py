@@ -30,7 +30,8 @@ def listed(lab, account):
     """What `list` says: {guest: state}."""
     rows = ask(lab, account, "list").stdout.splitlines()
     assert rows and rows[0].split()[:2] == ["NAME", "STATE"], rows
-    return {r.split()[0]: r.split()[1] for r in rows[1:] if r.split()}
+    # Notes below the table begin with "NAME:".
+    return dict(re.findall(r"(?m)^([a-z0-9-]+) +(\w+) ", "\n".join(rows[1:])))
 
 
 def status(lab, account, guest):
