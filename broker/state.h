@@ -49,7 +49,7 @@ struct domain {
 	uint32_t		 ready_domid;
 	/* When a death of its own accord had it booted again. */
 	bool			 died;
-	uint32_t		 buried;	/* domid whose death was seen to */
+	uint32_t		 buried;	/* domid: its end was seen to */
 	int64_t			 restarts_ms[STATE_RESTARTS];
 	struct rate		 rates[RATE_CLASSES];
 };

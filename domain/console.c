@@ -173,7 +173,10 @@ take_qemu(struct watch *watch, const struct dom *dom, struct holder *qemu)
 	(void)text_format(domid, sizeof(domid), "%" PRIu32, dom->now.domid);
 	if (!store_is_ours(watch->store, path) ||
 	    store_read(watch->store, value, sizeof(value), "%s", path) == -1 ||
-	    text_number(value, 2, INT32_MAX, &pid) == -1 ||
+	    text_number(value, 2, INT32_MAX, &pid) == -1)
+		return -1;
+	/* The first is what Debian calls it. */
+	if (holder_take(qemu, (pid_t)pid, "xen-qemu-") == -1 &&
 	    holder_take(qemu, (pid_t)pid, "qemu-") == -1)
 		return -1;
 	if (!holder_has_arguments(qemu, "-xen-domid", domid)) {

@@ -156,7 +156,7 @@ reclaim(struct watch *watch, struct dom *dom)
 		dom->closed = guest->closed[0] != '\0';
 		return;
 	}
-	release(watch, dom, "the policy gives it to somebody else");
+	release(watch, dom, "the policy says so");
 	if (guest != NULL)
 		claim(watch, dom, guest);
 }

@@ -18,6 +18,7 @@ paths_init(struct paths *paths, const char *prefix)
 		{ paths->ring, VPSH_RUN "/ring" },
 		{ paths->locks, VPSH_RUN "/lock" },
 		{ paths->console_locks, "/var/lock" },
+		{ paths->xl_conf, "/etc/xen/xl.conf" },
 		{ paths->saves, "/var/lib/xen/save" },
 		{ paths->console_pid, "/run/xenconsoled.pid" },
 		{ paths->console_pid2, "/run/xen/xenconsoled.pid" },

@@ -18,7 +18,8 @@ struct paths {
 	char	kept[PATHS_LEN];	/* last good policy: policy_keep() */
 	char	ring[PATHS_LEN];
 	char	locks[PATHS_LEN];	/* one per guest, held by workers */
-	char	console_locks[PATHS_LEN];	/* xenconsole's own */
+	char	console_locks[PATHS_LEN];	/* xenconsole's and xl's */
+	char	xl_conf[PATHS_LEN];
 	char	saves[PATHS_LEN];	/* where xendomains saves guests */
 	char	console_pid[PATHS_LEN];	/* xenconsoled's pid file ... */
 	char	console_pid2[PATHS_LEN]; /* ... or where else it may be */

@@ -219,9 +219,11 @@ find_daemon(struct watch *watch)
 		return;
 	watch->daemon_event = event_new(watch->base, watch->daemon.pidfd,
 	    EV_READ, on_daemon_end, watch);
-	if (watch->daemon_event == NULL ||
-	    event_add(watch->daemon_event, NULL) == -1)
-		fatal("no memory");
+	if (watch->daemon_event == NULL) {
+		holder_release(&watch->daemon);
+		return;
+	}
+	(void)event_add(watch->daemon_event, NULL);
 	/*
 	 * Whatever is there by now may be older than this daemon; what comes
 	 * later was born under it.

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "domain/balloon.h"
 #include "domain/compile.h"
 #include "domain/spec.h"
 
@@ -217,16 +218,24 @@ int
 spec_memory(struct job *job, libxl_domain_config *config)
 {
 	uint64_t need = 0, have = 0;
-	int err;
+	int err, r;
 
 	/* Without an answer libxl says itself whether it fits. */
 	if (libxl_domain_need_memory(job->xen.ctx, config,
 	    (uint32_t)INVALID_DOMID, &need) != 0 ||
 	    libxl_get_free_memory(job->xen.ctx, &have) != 0 || need <= have)
 		return VPSH_OK;
+	r = balloon_make_room(&job->xen, job->paths.xl_conf,
+	    job->paths.console_locks, need);
+	if (r == 0)
+		return VPSH_OK;
+	if (r == -1)
+		return job_end(job, VPSH_ERR_BUSY,
+		    "xl is making room for another domain");
+	(void)libxl_get_free_memory(job->xen.ctx, &have);
 	err = job_end(job, VPSH_ERR_MEMORY,
 	    "%" PRIu64 " MiB needed, %" PRIu64 " MiB free", (need + 1023) /
 	    1024, have / 1024);
-	job->number = (int)((need - have + 1023) / 1024);
+	job->number = need > have ? (int)((need - have + 1023) / 1024) : 1;
 	return err;
 }

@@ -128,6 +128,9 @@ create_error(struct job *job)
 	if (job->xen.hotplug)
 		return job_end_xen(job, VPSH_ERR_HOTPLUG,
 		    "a hotplug script failed");
+	if (strstr(job->xen.said, "cannot restrict") != NULL)
+		return job_end_xen(job, VPSH_ERR_PYGRUB,
+		    "the bootloader has no user to run as");
 	return job_end_xen(job, VPSH_ERR_CREATE, job->xen.memory ?
 	    "Xen could not build it, perhaps for want of memory" :
 	    "Xen could not build it");

@@ -13,7 +13,7 @@
  */
 struct xs_handle;
 
-#define STORE_PATIENCE_S	5
+#define STORE_PATIENCE_S	10
 
 struct xs_handle *store_open(void);
 void	 store_close(struct xs_handle *store);

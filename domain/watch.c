@@ -82,6 +82,15 @@ on_node(struct watch *watch, const char *token)
 		}
 }
 
+/* The supervisor starts another watcher, which tells everybody anew. */
+static void
+fail(struct watch *watch)
+{
+	log_error("xenstored does not answer: %s", strerror(errno));
+	watch->failed = true;
+	event_base_loopbreak(watch->base);
+}
+
 static void
 on_store(evutil_socket_t fd, short what, void *arg)
 {
@@ -95,7 +104,7 @@ on_store(evutil_socket_t fd, short what, void *arg)
 		free(event);
 	}
 	if (errno != EAGAIN)
-		fatal("xenstored is gone: %s", strerror(errno));
+		fail(watch);
 }
 
 /* libxenstore's thread ends in silence when xenstored does. */
@@ -107,7 +116,7 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!store_alive(watch->store))
-		fatal("xenstored does not answer: %s", strerror(errno));
+		fail(watch);
 }
 
 static void
@@ -244,5 +253,5 @@ watch_loop(struct watch *watch)
 	(void)event_base_dispatch(watch->base);
 	/* Everything else ends with the process. */
 	policy_free(watch->policy);
-	return 0;
+	return watch->failed ? 1 : 0;
 }

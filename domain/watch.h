@@ -67,6 +67,7 @@ struct watch {
 	struct link	 console;
 	TAILQ_HEAD(, dom) doms;
 	bool		 first_scan;	/* nothing is known yet */
+	bool		 failed;	/* xenstored is gone: end */
 	struct event	*scan_soon;
 	struct event	*tick;		/* once a second, while it is needed */
 	struct event	*heartbeat;

@@ -48,12 +48,12 @@ def deadline(seconds):
 
 
 def matches(pattern, name):
-    """T=PATTERN: a glob on the whole name or its last part, or a substring."""
+    """T=PATTERN: a glob on the name or its last parts, or a substring."""
     if not pattern:
         return True
     if any(c in pattern for c in "*?["):
         return (fnmatch.fnmatchcase(name, pattern)
-                or fnmatch.fnmatchcase(name.rsplit("/", 1)[-1], pattern))
+                or fnmatch.fnmatchcase(name, "*/" + pattern))
     return pattern in name
 
 

@@ -181,6 +181,10 @@ def test_A07_nothing_is_forwarded(host):
         forward_to_broker_leads_nowhere(host, door)
         socks_leads_nowhere(host, door, port)
     assert nobody_came(target)
+    # An admin's forwarding gets there: this way of looking can see it.
+    harness.Process(host.argv(SHARED, "root", options=(
+        "-W", "127.0.0.1:%d" % port)))
+    assert harness.poll_once([target.fileno()], 10)
 
 
 def forward_to_broker_leads_nowhere(host, door):

@@ -51,6 +51,8 @@ class Remote:
         started = []
         for account in accounts:
             path = "%s/%s.ctl" % (self.machine.folder, account)
+            if os.path.exists(path):
+                os.unlink(path)     # left by one that was killed
             popen = subprocess.Popen(
                 self.argv(account, options=["-M", "-N"]),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
