@@ -232,6 +232,7 @@ check check-sandbox check-system check-xen lint:
 	$(RUN) $@
 
 test:
+	@test -x $(PYTHON) || tests/lib/deps
 	$(RUN) deps check check-sandbox check-system check-xen
 
 deps:

@@ -8,6 +8,7 @@
  * Both are started by vpshd and have their socket as descriptor 3.
  */
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 #include <errno.h>
@@ -24,6 +25,9 @@
 #include "wire/wire.h"
 
 #define CONTROL		3
+
+/* _IOC(_IOC_NONE, 'P', 0, 48): xen/include/uapi/xen/privcmd.h of Linux. */
+#define PRIVCMD_HYPERCALL	0x305000
 
 /*
  * /dev/xen/privcmd asks for uid 0 and nothing else, and is all power over
@@ -46,7 +50,8 @@ static const struct sandbox_rule watch_rules[] = {
 	{ "readlink", 0, 0, { 0 }, "/proc/PID/exe" },
 	{ "getdents64", 0, 0, { 0 }, "customers, /proc/PID/fd" },
 	{ "access", 0, 0, { 0 }, "libxl" },
-	{ "ioctl", 0, 0, { 0 }, "hypercalls, termios" },
+	{ "ioctl", 1, 3, { PRIVCMD_HYPERCALL, TCGETS, TCSETS },
+	    "which domains are there, raw ttys; never TIOCSTI" },
 	{ "fcntl", 1, 1, { F_DUPFD_CLOEXEC }, "frames that wait" },
 	{ "mkdir", 0, 0, { 0 }, "boots/, ring/" },
 	{ "unlink", 0, 0, { 0 }, "xenconsole's locks" },

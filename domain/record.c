@@ -228,7 +228,8 @@ intent_save(const char *dir, const char *domain, const struct intent *intent)
 	record_uuid_text(intent->uuid, uuid);
 	if (text_format(text, sizeof(text),
 	    "job %s\nuuid %s\ndomid %" PRIu32 "\nhost %s\nmode %s\n",
-	    intent->mark, uuid, intent->domid, intent->host, intent->mode == INTENT_CREATING ? "creating" :
+	    intent->mark, uuid, intent->domid, intent->host,
+	    intent->mode == INTENT_CREATING ? "creating" :
 	    "normal") == -1) {
 		errno = EINVAL;
 		return -1;

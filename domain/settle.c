@@ -25,6 +25,8 @@
 #include "domain/watch.h"
 
 #define AGAIN_MS	1000
+/* After so many looks somebody has to look into it. */
+#define LOOKS_MAX	30
 #define DAEMON		"xenconsoled"
 
 struct claim {
@@ -91,8 +93,8 @@ look(struct watch *watch)
 			free(all);
 			return NULL;
 		}
-		all->claims[all->n++] = (struct claim){
-			.domid = dom->now.domid, .index = index };
+		all->claims[all->n].domid = dom->now.domid;
+		all->claims[all->n++].index = index;
 	}
 	return all;
 }
@@ -165,6 +167,10 @@ settle(struct watch *watch)
 		free(now);
 		now = NULL;
 	}
+	if (now == NULL && ++watch->unsettled == LOOKS_MAX)
+		log_error("the ttys that " DAEMON " holds and those that "
+		    "xenstore names do not fit together: consoles of domains "
+		    "older than it stay closed");
 	if (now == NULL || !is_same(watch->settled, now)) {
 		free(watch->settled);
 		watch->settled = now;
@@ -177,6 +183,7 @@ settle(struct watch *watch)
 	free(now);
 	free(watch->settled);
 	watch->settled = NULL;
+	watch->unsettled = 0;
 	TAILQ_FOREACH(dom, &watch->doms, entry) {
 		dom->generation = watch->generation;
 		console_written(watch, dom);
@@ -215,8 +222,15 @@ find_daemon(struct watch *watch)
 {
 	if (holder_take_file(&watch->daemon, watch->paths.console_pid,
 	    DAEMON) == -1 && holder_take_file(&watch->daemon,
-	    watch->paths.console_pid2, DAEMON) == -1)
+	    watch->paths.console_pid2, DAEMON) == -1) {
+		if (!watch->no_daemon)
+			log_warn("no " DAEMON " runs by %s or %s",
+			    watch->paths.console_pid,
+			    watch->paths.console_pid2);
+		watch->no_daemon = true;
 		return;
+	}
+	watch->no_daemon = false;
 	watch->daemon_event = event_new(watch->base, watch->daemon.pidfd,
 	    EV_READ, on_daemon_end, watch);
 	if (watch->daemon_event == NULL) {

@@ -75,9 +75,11 @@ struct watch {
 	struct event	*store_event;
 	struct holder	 daemon;	/* xenconsoled */
 	struct event	*daemon_event;	/* its end */
+	bool		 no_daemon;	/* said so already */
 	unsigned	 generation;	/* 0: no daemon */
 	unsigned	 generations;	/* counts them */
 	struct settled	*settled;	/* what the last look at all said */
+	unsigned	 unsettled;	/* how often it did not fit together */
 	int		 inotify;
 	struct event	*inotify_event;
 	struct event	*reload_soon;

@@ -70,7 +70,7 @@ the_output_of_xl_is_taken_whole(void **state)
 }
 
 static void
-a_setting_of_ours_comes_before_the_operator_s_and_moves_no_line(void **state)
+our_setting_comes_first_and_moves_no_line(void **state)
 {
 	struct compile out;
 
@@ -191,7 +191,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    the_output_of_xl_is_taken_whole, enter, leave),
 		cmocka_unit_test_setup_teardown(
-		    a_setting_of_ours_comes_before_the_operator_s_and_moves_no_line,
+		    our_setting_comes_first_and_moves_no_line,
 		    enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    E12_xl_gets_fixed_arguments_and_nothing_of_our_environment,

@@ -31,7 +31,7 @@ def test_D13_last_words_are_kept(lab):
     tty = steps.connect(lab, "alice", "linux")
     tty.send("\r")
     tty.expect(steps.GUEST_PROMPT, 60)
-    tty.send("echo last-$((40 + 2)); poweroff\r")
+    tty.send("echo last-$((40 + 2)); /sbin/poweroff\r")
     tty.expect(rb"reboot: Power down", 60)
     steps.leave(tty)
     harness.wait_until(lambda: not lab.domains(), 60, "it was taken away")
