@@ -306,6 +306,7 @@ def fixture():
     keys = "/run/keys"
     os.mkdir(keys, 0o700)
     host = Host(keys)
+    host.shipped_conf = shutil.copy("/etc/vpsh/vpsh.conf", "/run/vpsh.conf")
     write("/etc/vpsh/vpsh.conf", CONF)
     for name, uid in CUSTOMERS.items():
         host.add_customer(name, uid)

@@ -204,3 +204,23 @@ def test_H11_typo_in_bobs_file_leaves_alice_alone(host):
     harness.wait_until(
         lambda: host.ssh(SHARED, "bob", "whoami").returncode == 0, 10,
         "bob is back")
+
+
+def test_samples_work_as_they_are_shipped(host):
+    conf, path = "/etc/vpsh/vpsh.conf", "/etc/vpsh/customers/bob/policy.conf"
+    samples = "/usr/share/doc/vpsh/examples/customers/alice/"
+    before = read(conf)
+    try:
+        write(conf, read(host.shipped_conf))
+        write(path, read(samples + "policy.conf"), 0o640, "vpsh-policy")
+        harness.wait_until(lambda: 'plan "basic" allows' in host.ssh(
+            SHARED, "bob", "why start web").stdout, 10, "the plan counts")
+        said = read("/run/syslog").rsplit("policy: ", 1)[-1]
+        assert said.startswith("3 customers, "), said
+        for name in ("bob/policy.conf:", "vpsh.conf:"):
+            assert name not in said, said
+    finally:
+        write(conf, before)
+        write(path, POLICY["bob"], 0o640, "vpsh-policy")
+    harness.wait_until(lambda: "mail" in host.ssh(
+        SHARED, "bob", "list").stdout, 10, "bob's own policy is back")

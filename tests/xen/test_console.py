@@ -91,10 +91,12 @@ def test_vpsh_restart_is_survived(lab):
     steps.leave(tty)
 
 
-def kill_and_restart(lab, hold):
-    """xenconsoled and the watcher die at once; a pty may be taken between."""
-    lab.root("kill -9 $(cat %s) $(pgrep -f '[v]psh-domain watch'); "
-             "rm -f %s" % (PID_FILE, PID_FILE))
+def kill_and_restart(lab, everything, hold):
+    """xenconsoled and the watcher, or all of vpsh, die at once; another
+    pty may be taken before xenconsoled is back."""
+    ours = "systemctl kill -s KILL vpshd" if everything else \
+        "kill -9 $(pgrep -f '[v]psh-domain watch')"
+    lab.root("kill -9 $(cat %s); %s; rm -f %s" % (PID_FILE, ours, PID_FILE))
     holder = None
     if hold:
         holder = lab.terminal("root", "echo held; exec cat")
@@ -113,18 +115,28 @@ def ttys(lab):
                 if len(line.split()) == 2)
 
 
-def gather(viewers, counts, more, seconds):
-    """Reads all viewers until each saw `more` of its own marker."""
+def marks(viewers):
+    """How often each viewer saw its own guest's marker until now."""
+    for tty in viewers.values():
+        while tty.read_some(0):
+            pass
+    return {name: tty.output.count(b"mark-" + name.encode())
+            for name, tty in viewers.items()}
+
+
+def more_marks(viewers, seconds):
+    """Waits until each viewer saw two more of its own."""
+    before = marks(viewers)
+
     def enough():
-        for name, tty in viewers.items():
-            while tty.read_some(0):
-                pass
-        return all(tty.output.count(b"mark-" + name.encode())
-                   >= counts[name] + more for name, tty in viewers.items())
-    harness.wait_until(
-        enough, seconds, "every viewer sees its own guest again; lines: %s"
-        % {n: t.output[-200:] for n, t in viewers.items()},
-        fds=[tty.fd for tty in viewers.values()])
+        now = marks(viewers)
+        return all(now[name] >= before[name] + 2 for name in now)
+    try:
+        harness.wait_until(enough, seconds, "every viewer sees its guest",
+                           fds=[tty.fd for tty in viewers.values()])
+    except AssertionError as late:
+        raise AssertionError("%s; last seen: %s" % (late, {
+            name: tty.output[-200:] for name, tty in viewers.items()}))
 
 
 @harness.deadline(600)
@@ -141,17 +153,16 @@ def test_H01_no_viewer_ever_sees_another_guest(lab):
         tty = viewers[name] = steps.connect(lab, owner, name.split("-")[1])
         steps.grub_answers(tty, "ready")
         tty.send("while true; do echo mark-%s; sleep 1; done\r" % name)
-    gather(viewers, dict.fromkeys(viewers, 0), 3, 60)
+    more_marks(viewers, 60)
 
     crossed, holder = 0, None
     for number in range(ROUNDS):
-        counts = {name: tty.output.count(b"mark-" + name.encode())
-                  for name, tty in viewers.items()}
         before = ttys(lab)
         if holder:
             holder.close()
-        holder = kill_and_restart(lab, hold=number % 2 == 0)
-        gather(viewers, counts, 2, 60)
+        holder = kill_and_restart(lab, everything=number % 4 > 1,
+                                  hold=number % 2 == 0)
+        more_marks(viewers, 60)
         after = ttys(lab)
         crossed += any(before[d] == after[e] for d in before for e in after
                        if d != e)
