@@ -6,9 +6,9 @@
 
 /* The customer's end on a real terminal, the test being the console server. */
 
-#define LINE                                                             \
-	"[web: connected. Ctrl-] leaves (Ctrl-5 on some keyboards), or " \
-	"Ctrl-Q three times]\r\n"
+#define LINE                                                        \
+	"[web: connected. Ctrl-] (or Ctrl-5) leaves, or Ctrl-Q three " \
+	"times]\r\n"
 
 struct scene {
 	struct seat seat;
