@@ -29,7 +29,8 @@ import machine
 import remote
 import world
 
-STATE = os.path.join(image.BUILD, "lab-%s.json" % os.environ.get("VPSH_LAB", ""))
+STATE = os.path.join(image.BUILD,
+                     "lab-%s.json" % os.environ.get("VPSH_LAB", ""))
 
 
 class Lab(remote.Remote):

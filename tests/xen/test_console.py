@@ -14,6 +14,7 @@ ROUNDS = 20
 def test_first_byte_is_seen_and_replayed(lab):
     steps.fresh(lab)
     tty = lab.terminal("alice", "start linux --console")
+    tty.expect(rb"console opened \(boot \d+\)", 120)
     tty.expect(rb"linux guest up: ", 120)
     tty.expect(steps.GUEST_PROMPT, 30)
     steps.leave(tty)
@@ -32,12 +33,12 @@ def test_D13_last_words_are_kept(lab):
     tty.send("\r")
     tty.expect(steps.GUEST_PROMPT, 60)
     tty.send("echo last-$((40 + 2)); /sbin/poweroff\r")
-    tty.expect(rb"reboot: Power down", 60)
+    tty.expect(rb"reboot: System halted", 60)
     steps.leave(tty)
     harness.wait_until(lambda: not lab.domains(), 60, "it was taken away")
     done = steps.ask(lab, "alice", "log linux", 0)
     assert "last-42" in done.stdout, steps.show(done)
-    assert "reboot: Power down" in done.stdout, steps.show(done)
+    assert "reboot: System halted" in done.stdout, steps.show(done)
     steps.agree(lab)
 
 

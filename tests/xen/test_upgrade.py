@@ -90,5 +90,5 @@ def test_H02_coming_and_going_changes_no_domain(lab):
     steps.grub_answers(tty, "still-here")
     steps.leave(tty)
     steps.ask(lab, "alice", "destroy web --yes", 0)
-    steps.ask(lab, "alice", "shutdown linux", 0, seconds=120)
+    steps.ask(lab, "alice", "destroy linux --yes", 0)
     steps.agree(lab)

@@ -76,7 +76,8 @@ def alice_policy():
 # bob's is the shortest that there is.
 POLICIES = {
     "alice": alice_policy(),
-    "bob": 'plan = "basic"; guests = ( { name = "shop"; }, { name = "db"; } );\n',
+    "bob": 'plan = "basic";\n'
+        'guests = ( { name = "shop"; }, { name = "db"; } );\n',
 }
 
 
