@@ -13,8 +13,7 @@
 #include "shell/terminal.h"
 #include "wire/err.h"
 
-#define HELP_LINE \
-	"connected. Ctrl-] (or Ctrl-5) leaves, or Ctrl-Q three times"
+#define HELP_LINE "connected. Ctrl-] (or Ctrl-5) leaves, or Ctrl-Q three times"
 
 #define READ_SIZE  4096
 #define SHOWN_SIZE (WIRE_DATA + 16384)
