@@ -23,6 +23,28 @@ class CommandFailed(AssertionError):
     """A command of the test's own, not of vpsh, went wrong in dom0."""
 
 
+class Terminal(harness.Pty):
+    """A program at a terminal that talks to an emulated host."""
+
+    def __init__(self, machine, argv, **more):
+        self.machine = machine
+        super().__init__(argv, **more)
+
+    def expect(self, pattern, seconds=10):
+        try:
+            return super().expect(pattern, seconds)
+        except AssertionError:
+            self.machine.check()
+            raise
+
+    def expect_end(self, seconds=10):
+        try:
+            return super().expect_end(seconds)
+        except AssertionError:
+            self.machine.check()
+            raise
+
+
 class Remote:
     def __init__(self, machine):
         self.machine = machine
@@ -78,13 +100,16 @@ class Remote:
         """A remote command to its end: returncode, stdout, stderr."""
         how = {k: more.pop(k) for k in ("key", "shared") if k in more}
         try:
-            return harness.run(
+            done = harness.run(
                 self.argv(account, words, options=options, **how),
                 seconds, **more)
         except subprocess.TimeoutExpired as late:
             self.machine.check()
             raise CommandFailed("%s: %s did not end in %d s; it said %r" % (
                 account, list(words), seconds, late.stdout))
+        if done.returncode == 255:      # ssh's own: no connection
+            self.machine.check()
+        return done
 
     def root(self, command, seconds=60, check=True, **more):
         """A shell line in dom0 as root; what it printed."""
@@ -108,10 +133,11 @@ class Remote:
         return self.run(account, [line], seconds, **more)
 
     def terminal(self, account, line=None, **more):
-        """A customer at a terminal: harness.Pty around ssh -tt."""
+        """A customer at a terminal: ssh -tt."""
         options = ["-tt", *more.pop("options", ())]
         how = {k: more.pop(k) for k in ("key", "shared") if k in more}
         env = dict(os.environ, TERM="xterm", LC_ALL="C.UTF-8")
-        return harness.Pty(
+        return Terminal(
+            self.machine,
             self.argv(account, [line] if line else [], options=options,
                       **how), env=env, **more)
