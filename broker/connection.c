@@ -322,7 +322,7 @@ client_closed(void *arg, const char *why)
 {
 	struct connection *c = arg;
 
-	log_debug("client of uid %ld: %s", (long)c->peer.uid, why);
+	(void)why;
 	connection_free(c);
 }
 

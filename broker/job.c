@@ -319,9 +319,12 @@ watch_check(struct job *job)
 	const struct domain *d = job->domain;
 	bool reboot = job->op == WIRE_OP_REBOOT;
 
-	/* A domain that is kept after its end is as good as off. */
+	/* "reboot && shutdown" must not meet the restart's last moments. */
+	if (d->holder != NULL && d->holder->op == WIRE_OP_DEATH)
+		return;
+	/* One that is kept, or that another tool left, is as good as off. */
 	if (!d->present || (d->now.reason == WIRE_REASON_POWEROFF &&
-	    d->now.domid == d->buried)) {
+	    (d->now.domid == d->buried || d->now.ours == 0))) {
 		if (!reboot)
 			job_end(job, VPSH_OK, 0);
 	} else if (d->now.boot != job->boot &&

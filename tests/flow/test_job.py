@@ -169,9 +169,28 @@ def test_reboot_is_done_when_there_is_a_new_boot():
     assert run.op == frames.DEATH
     host.tell("DOMAIN_GONE", boot=3, reason=frames.REBOOT_REASON)
     host.tell(boot=4, domid=2)
-    assert client.recv("DONE").err == 0
+    # Not before that job has let go of the guest: what comes next must not
+    # find it busy.
+    assert host.status(client).boot == 4
     host.result(worker, number)
+    assert client.recv("DONE").err == 0
     assert host.record(event="done", customer="system", domain="alice-web")
+    client.ask("SHUTDOWN", power("web"))
+    client.recv("JOB")
+
+
+def test_a_guest_that_another_tool_left_shut_down_is_off():
+    host = Host().start()
+    client = host.client()
+    host.tell(ours=0)
+    host.status(client)
+    client.ask("SHUTDOWN", power("web", wait_s=30))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    host.result(worker, number)
+    client.recv("NOTE")
+    host.tell(ours=0, reason=frames.POWEROFF)
+    assert client.recv("DONE").err == 0
 
 
 def test_destroy_does_not_wait_for_a_start():
