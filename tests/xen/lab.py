@@ -45,9 +45,10 @@ class Lab(remote.Remote):
                 found[words[0]] = (int(words[1]), words[4])
         return found
 
-    def create(self, domain, seconds=60):
+    def create(self, domain, *options):
         """As the operator would; returns the domid."""
-        self.root("xl create -q /etc/xen/%s.cfg" % domain, seconds)
+        self.root("xl create -q %s /etc/xen/%s.cfg" % (
+            " ".join(options), domain))
         return int(self.root("xl domid " + domain))
 
     def clear(self):

@@ -4,9 +4,9 @@ import harness
 import steps
 
 
-def create(lab, guest):
+def create(lab, guest, *options):
     steps.fresh(lab)
-    lab.create("alice-" + guest)
+    lab.create("alice-" + guest, *options)
     harness.wait_until(
         lambda: steps.listed(lab, "alice")[guest] == "running", 15,
         guest + " is shown as running")
@@ -42,6 +42,21 @@ def test_shutdown_of_a_linux_guest_of_xl(lab):
         "the guest has booted")
     steps.ask(lab, "alice", "shutdown linux", 0, seconds=120)
     harness.wait_until(lambda: not lab.domains(), 30, "xl took it away")
+    steps.agree(lab)
+
+
+@harness.deadline(180)
+def test_a_guest_that_xl_does_not_wait_for_is_off_and_can_be_cleared(lab):
+    create(lab, "linux", "-e")
+    tty = steps.connect(lab, "alice", "linux")
+    tty.send("\r")
+    tty.expect(steps.GUEST_PROMPT, 60)
+    steps.leave(tty)
+    done = steps.ask(lab, "alice", "shutdown linux", 0, seconds=120)
+    assert "linux is off" in done.stdout, steps.show(done)
+    assert "s" in lab.domains()["alice-linux"][1], "xl took it away"
+    steps.ask(lab, "alice", "destroy linux --yes", 0)
+    assert lab.domains() == {}
     steps.agree(lab)
 
 
