@@ -317,15 +317,6 @@ put_fields(FILE *out, const struct row *rows, size_t n)
 	}
 }
 
-static bool
-names_guest(const struct wire_guest *guest)
-{
-	size_t len = strlen(guest->name);
-
-	return strncmp(guest->note, guest->name, len) == 0 &&
-	    guest->note[len] == ' ';
-}
-
 void
 output_list(FILE *out, int columns, const struct wire_guest *guests, size_t n)
 {
@@ -345,12 +336,8 @@ output_list(FILE *out, int columns, const struct wire_guest *guests, size_t n)
 	for (i = 0; i < n; i++) {
 		if (guests[i].note[0] == '\0')
 			continue;
-		/* "web did not start: ..." names its guest itself. */
-		if (names_guest(&guests[i]))
-			text_copy(note, sizeof(note), guests[i].note);
-		else
-			text_format(note, sizeof(note), "%s: %s",
-			    guests[i].name, guests[i].note);
+		text_format(note, sizeof(note), "%s: %s", guests[i].name,
+		    guests[i].note);
 		output_say(out, note);
 	}
 }

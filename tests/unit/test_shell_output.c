@@ -72,23 +72,6 @@ a_wide_screen_gets_a_table_that_lines_up(void **state)
 }
 
 static void
-a_note_below_the_list_names_its_guest_once(void **state)
-{
-	struct wire_guest guests[2];
-
-	(void)state;
-	fill(&guests[0], "web", WIRE_STATE_OFF, -1);
-	fill(&guests[1], "we", WIRE_STATE_OFF, -1);
-	text_copy(guests[0].note, sizeof(guests[0].note),
-	    "web did not start.");
-	text_copy(guests[1].note, sizeof(guests[1].note), "web is busy.");
-	begin();
-	output_list(out, 80, guests, 2);
-	assert_non_null(strstr(written(), "\nweb did not start.\n"));
-	assert_non_null(strstr(text, "\nwe: web is busy.\n"));
-}
-
-static void
 a_narrow_screen_gets_name_and_value_lines(void **state)
 {
 	struct wire_guest guests[2];
@@ -254,7 +237,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wide_screen_gets_a_table_that_lines_up),
-		cmocka_unit_test(a_note_below_the_list_names_its_guest_once),
 		cmocka_unit_test(a_narrow_screen_gets_name_and_value_lines),
 		cmocka_unit_test(status_says_all_there_is),
 		cmocka_unit_test(times_have_two_parts_at_most),
