@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,8 +72,9 @@ fill_address(struct sockaddr_un *sun, const char *path)
 	return 0;
 }
 
+/* May a socket take that name? */
 static int
-remove_socket(const char *path)
+only_a_socket(const char *path)
 {
 	struct stat st;
 
@@ -82,28 +84,38 @@ remove_socket(const char *path)
 		errno = EEXIST;
 		return -1;
 	}
-	return unlink(path);
+	return 0;
 }
 
 int
 fd_listen(const char *path, mode_t mode, gid_t group)
 {
 	struct sockaddr_un sun;
-	mode_t before;
-	int fd, r;
+	char fresh[sizeof(sun.sun_path)];
+	int fd;
 
-	if (fill_address(&sun, path) == -1 || remove_socket(path) == -1)
+	/*
+	 * It takes its name when owner and mode are right and it listens:
+	 * whoever connects meets the old one or the new one, never one that
+	 * is half made.
+	 */
+	if (fill_address(&sun, path) == -1 || only_a_socket(path) == -1)
+		return -1;
+	if ((size_t)snprintf(fresh, sizeof(fresh), "%s~", path) >=
+	    sizeof(fresh)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (fill_address(&sun, fresh) == -1 ||
+	    (unlink(fresh) == -1 && errno != ENOENT))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
-
-	/* Nobody gets in before owner and mode are right. */
-	before = umask(0777);
-	r = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
-	umask(before);
-	if (r == -1 || chown(path, (uid_t)-1, group) == -1 ||
-	    chmod(path, mode) == -1 || listen(fd, SOMAXCONN) == -1)
+	if (bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	    chown(fresh, (uid_t)-1, group) == -1 ||
+	    chmod(fresh, mode) == -1 || listen(fd, SOMAXCONN) == -1 ||
+	    rename(fresh, path) == -1)
 		fd_close(&fd);
 	return fd;
 }

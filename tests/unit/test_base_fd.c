@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -394,6 +396,36 @@ listen_replaces_a_stale_socket_and_nothing_else(void **state)
 	assert_int_equal(access("dir", F_OK), 0);
 }
 
+/* Who cannot connect takes it for a refusal, not for a restart. */
+static void
+a_socket_that_is_replaced_can_be_connected_to_all_the_time(void **state)
+{
+	int fds[300], status;
+	size_t i;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	fds[0] = fd_listen("sock", 0666, getegid());
+	assert_int_not_equal(fds[0], -1);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		while ((fd = fd_connect("sock")) != -1)
+			fd_close(&fd);
+		_exit(1);
+	}
+	for (i = 1; i < 300; i++) {
+		fds[i] = fd_listen("sock", 0666, getegid());
+		assert_int_not_equal(fds[i], -1);
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	for (i = 0; i < 300; i++)
+		fd_close(&fds[i]);
+}
+
 static void
 paths_that_do_not_fit_an_address_are_refused(void **state)
 {
@@ -514,6 +546,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    listen_replaces_a_stale_socket_and_nothing_else, enter,
 		    leave),
+		cmocka_unit_test_setup_teardown(
+		    a_socket_that_is_replaced_can_be_connected_to_all_the_time,
+		    enter, leave),
 		cmocka_unit_test(paths_that_do_not_fit_an_address_are_refused),
 		cmocka_unit_test(close_keeps_errno_and_forgets_the_number),
 		cmocka_unit_test(H13_inherited_descriptors_are_swept),
