@@ -40,6 +40,7 @@ PKG_CONFIG = pkg-config
 #           so this build has none
 # hijack    release plus the hooks that turn against their own sandbox;
 #           never installed
+# fuzz      for clang's libFuzzer
 FLAVOUR = release
 B = build/$(FLAVOUR)
 
@@ -56,8 +57,14 @@ hijack_CPPFLAGS = $(release_CPPFLAGS) -DVPSH_TEST_HOOKS
 hijack_CFLAGS   = $(release_CFLAGS)
 hijack_LDFLAGS  = $(release_LDFLAGS)
 
+fuzz_CPPFLAGS = -DVPSH_NO_SECCOMP
+fuzz_CFLAGS   = -O1 -g -fno-omit-frame-pointer -fPIE -Wno-format-nonliteral \
+		-fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=undefined
+fuzz_LDFLAGS  = -pie
+
 ifeq ($(origin $(FLAVOUR)_CFLAGS),undefined)
-$(error FLAVOUR is release, asan or hijack, not "$(FLAVOUR)")
+$(error FLAVOUR is release, asan, hijack or fuzz, not "$(FLAVOUR)")
 endif
 
 WARNINGS = -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow \
@@ -90,7 +97,7 @@ XEN_PC    = xenlight xenstore xentoollog
 UNIT_PC   = cmocka
 
 PKG_CFLAGS  = $(call once,pkg_cflags,$(PKG_CONFIG) --cflags \
-		$(BASE_PC) $(POLICY_PC) $(XEN_PC) $(UNIT_PC))
+		$(BASE_PC) $(POLICY_PC) $(XEN_PC))
 BASE_LIBS   = $(call once,base_libs,$(PKG_CONFIG) --libs $(BASE_PC))
 POLICY_LIBS = $(call once,policy_libs,$(PKG_CONFIG) --libs $(POLICY_PC))
 XEN_LIBS    = $(call once,xen_libs,$(PKG_CONFIG) --libs $(XEN_PC))
@@ -111,7 +118,7 @@ FOLDERS = base wire policy broker console domain shell ctl
 
 # Program mains are in no library: shell/main.c is vpsh, and so on.
 MAINS = shell/main.c broker/vpshd.c broker/main.c console/main.c \
-	domain/main.c ctl/keys.c
+	domain/main.c ctl/keys.c ctl/main.c
 
 # The supervisor is root and the broker is not: two programs from one folder,
 # and each is linked with its own files only.
@@ -125,11 +132,13 @@ LIBRARIES = $(FOLDERS) vpshd
 lib = $(foreach d,$(1),$(if $(src_$(d)),$(B)/lib$(d).a))
 
 # NAME|main|libraries|external libraries
-BINARIES = vpsh vpshd vpsh-broker vpsh-console vpsh-domain vpsh-keys
+BINARIES = vpsh vpshd vpshctl vpsh-broker vpsh-console vpsh-domain vpsh-keys
 main_vpsh         = shell/main.c
 libs_vpsh         = shell wire base
 main_vpshd        = broker/vpshd.c
 libs_vpshd        = vpshd policy wire base
+main_vpshctl      = ctl/main.c
+libs_vpshctl      = ctl policy wire base
 main_vpsh-broker  = broker/main.c
 libs_vpsh-broker  = broker policy wire base
 main_vpsh-console = console/main.c
@@ -148,7 +157,8 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 
 C_FILES := $(wildcard $(FOLDERS:%=%/*.[ch]) tests/unit/*.[ch] tests/lib/*.[ch] \
-	     tests/xen/*.[ch] tests/sandbox/*.[ch])
+	     tests/xen/*.[ch] tests/sandbox/*.[ch] tests/sim/*.[ch] \
+	     tests/fuzz/*.[ch])
 
 # --- targets ---------------------------------------------------------------
 
@@ -158,6 +168,8 @@ unit: $(UNIT_BIN)
 
 help:
 	@echo "make [FLAVOUR=release|asan|hijack]   build into build/FLAVOUR"
+	@echo "make demo                            vpsh on a simulated host; no Xen"
+	@echo "make sim                             a simulated host, for the tests"
 	@echo "make deps                            install the Debian packages needed"
 	@echo "make check                           lint, unit and flow tests; no root"
 	@echo "make check-sandbox                   release binaries with seccomp"
@@ -165,6 +177,7 @@ help:
 	@echo "make check-xen                       real Xen under QEMU"
 	@echo "make test                            all of these; T=PATTERN picks by name"
 	@echo "make lint, make format, make clean"
+	@echo "make fuzz-NAME [SECONDS=60]          $(FUZZ:%=fuzz-%)"
 	@echo "make xen-lab                         boot Xen and log in as a customer"
 	@echo "make install, make uninstall         DESTDIR, prefix, sysconfdir, ..."
 
@@ -219,8 +232,90 @@ $(B)/unit/$(1): $(B)/obj/tests/unit/$(1).o $(UNIT_WRAP) \
 endef
 $(foreach t,$(notdir $(UNIT_BIN)),$(eval $(call unit_program,$(t))))
 
+# --- fuzz ------------------------------------------------------------------
+
+# A target a parser; `check` runs each with a driver of our own for a moment,
+# `make fuzz-NAME` with libFuzzer where there is clang.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CLANG := $(if $(filter fuzz-%,$(MAKECMDGOALS)),$(shell command -v clang))
+SECONDS = 60
+
+fuzz: $(FUZZ:%=$(B)/fuzz/%)
+
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o \
+    $(call lib,shell policy wire base) \
+    $(if $(filter fuzz,$(FLAVOUR)),,$(B)/obj/tests/fuzz/driver.o)
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(LINK) -o $@ $(filter %.o,$^) \
+	    $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) \
+	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	    $(call external,policy)
+
+# What it finds new goes into build/fuzz/corpus, what breaks it to build/fuzz.
+$(FUZZ:%=fuzz-%): fuzz-%:
+	@mkdir -p build/fuzz/corpus/$*
+	+@$(if $(FUZZ_CLANG),$(MAKE) CC=clang FLAVOUR=fuzz build/fuzz/fuzz/$* && \
+	    build/fuzz/fuzz/$* -max_total_time=$(SECONDS) -max_len=16384 \
+	    -artifact_prefix=build/fuzz/ -print_final_stats=1 \
+	    build/fuzz/corpus/$* tests/fuzz/corpus/$*,$(MAKE) FLAVOUR=asan \
+	    build/asan/fuzz/$* && TMPDIR=build/fuzz build/asan/fuzz/$* \
+	    -seconds=$(SECONDS) -seed=$$(date +%s) tests/fuzz/corpus/$*)
+
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# --- sim -------------------------------------------------------------------
+
+# A simulated host, for tests and the demo; nothing of it is installed. What
+# stands for the hypervisor is below libxl: vpsh-domain is linked once more,
+# from the very same objects, with libsimxen.so in front of libxl, and so is
+# whatever of Debian's Xen tools it is preloaded into. No sanitizer in that
+# library, for their sake.
+SIM = $(B)/sim
+sim_lib     = redirect hypercall build refused events ring
+sim_simxen  = simxen ring
+sim_simdom0 = dom0
+sim_simguest = guest guest_command guest_shell guest_store ring
+sim_xenconsoled = consoled ring
+sim_hotplug = hotplug
+sim_xl      = xl
+SIM_PROGRAMS = simxen simdom0 simguest xenconsoled hotplug xl
+SIM_CFLAGS  = -std=gnu11 -O2 -g -fPIC $(WARNINGS) \
+	      $(if $(filter 1,$(WERROR)),-Werror)
+
+sim_debian  = xen-init-dom0 xenconsole xenstored xl
+
+sim: all $(SIM)/libsimxen.so $(SIM)/vpsh-domain $(SIM_PROGRAMS:%=$(SIM)/%) \
+    $(sim_debian:%=$(SIM)/xen/%)
+
+build/sim-host/done:
+	tests/sim/unpack
+
+$(SIM)/xen/%: build/sim-host/done
+	@mkdir -p $(@D)
+	@cp build/sim-host/root/usr/lib/xen-4.17/bin/$* $@
+
+$(B)/obj/pic/%.o: tests/sim/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC $<)$(CC) -D_GNU_SOURCE -I. $(SIM_CFLAGS) $(PKG_CFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+$(SIM)/libsimxen.so: $(sim_lib:%=$(B)/obj/pic/%.o)
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(CC) -shared -Wl,-z,relro -o $@ $^
+
+$(SIM)/vpsh-domain: $(main_vpsh-domain:%.c=$(B)/obj/%.o) \
+    $(call lib,$(libs_vpsh-domain)) $(SIM)/libsimxen.so
+	$(call say,LD $@)$(LINK) -o $@ $(filter-out %.so,$^) \
+	    -Wl,--no-as-needed -L$(SIM) -lsimxen -Wl,--as-needed \
+	    -Wl,-rpath,'$$ORIGIN' $(call external,$(libs_vpsh-domain))
+
+define sim_program
+$(SIM)/$(1): $(sim_$(1):%=$(B)/obj/tests/sim/%.o) $(call lib,base)
+	@mkdir -p $$(@D)
+	$$(call say,LD $$@)$$(LINK) -o $$@ $$^ $$(BASE_LIBS) $$(XEN_LIBS)
+endef
+$(foreach p,$(SIM_PROGRAMS),$(eval $(call sim_program,$(p))))
 
 # --- tests -----------------------------------------------------------------
 
@@ -237,6 +332,11 @@ test:
 
 deps:
 	@tests/lib/deps
+
+demo:
+	@tests/lib/deps demo
+	+@$(MAKE) FLAVOUR=release sim
+	@$(PYTHON) tests/demo/demo.py
 
 # Headers are laid out by hand: aligned columns are what makes them readable.
 format:
@@ -265,7 +365,8 @@ SUBST = sed -e 's|@bindir@|$(bindir)|g' -e 's|@sbindir@|$(sbindir)|g' \
 # list. A FROM that ends in .in has its @paths@ filled in.
 installed = \
 	$(foreach p,$(filter vpsh,$(PROGRAMS)),$(B)/$(p)|$(bindir)/$(p)|755) \
-	$(foreach p,$(filter vpshd,$(PROGRAMS)),$(B)/$(p)|$(sbindir)/$(p)|755) \
+	$(foreach p,$(filter vpshd vpshctl,$(PROGRAMS)),\
+	    $(B)/$(p)|$(sbindir)/$(p)|755) \
 	$(foreach p,$(filter vpsh-%,$(PROGRAMS)),\
 	    $(B)/$(p)|$(libexecdir)/vpsh/$(p)|755) \
 	$(foreach f,$(wildcard etc/systemd/*.in),\
@@ -302,5 +403,6 @@ uninstall:
 	    test ! -d "$$d" || rmdir --ignore-fail-on-non-empty "$$d"; done
 
 FORCE:
-.PHONY: all unit help test check check-sandbox check-system check-xen lint \
-	deps format xen-lab clean install uninstall FORCE
+.PHONY: all unit fuzz $(FUZZ:%=fuzz-%) sim demo help test check check-sandbox \
+	check-system check-xen lint deps format xen-lab clean install \
+	uninstall FORCE

@@ -44,7 +44,7 @@ account_of(const struct broker *b, uid_t uid)
 	return NULL;
 }
 
-bool
+int
 account_may_connect(struct broker *b, uid_t uid)
 {
 	struct account *row;
@@ -54,9 +54,28 @@ account_may_connect(struct broker *b, uid_t uid)
 		row = &b->accounts.rows[i];
 		if (row->uid == uid)
 			return state_rate(&row->connects,
-			    CONNECTS_PER_MINUTE) == 0;
+			    CONNECTS_PER_MINUTE);
 	}
-	return true;
+	return 0;
+}
+
+bool
+account_down(const struct broker *b)
+{
+	return !b->accounts.known && b->accounts.failed &&
+	    b->accounts.job == 0;
+}
+
+/* How often it has connected does not begin anew with each reload. */
+static struct rate
+connects_of(const struct account *rows, size_t nrows, uid_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < nrows; i++)
+		if (rows[i].uid == uid)
+			return rows[i].connects;
+	return (struct rate){ 0 };
 }
 
 static void
@@ -100,24 +119,26 @@ void
 account_rebuild(struct broker *b)
 {
 	const struct policy *policy = b->policy;
+	struct accounts *all = &b->accounts;
 	const struct policy_customer *customer;
 	const struct account *found;
-	size_t i;
+	struct account *before = all->rows;
+	size_t nbefore = all->nrows, i;
 
-	free(b->accounts.rows);
-	b->accounts.nrows = 0;
-	b->accounts.rows = calloc(policy->ncustomers + 1,
-	    sizeof(*b->accounts.rows));
-	if (b->accounts.rows == NULL)
-		return;
-	for (i = 0; i < policy->ncustomers; i++) {
+	all->nrows = 0;
+	all->rows = calloc(policy->ncustomers + 1, sizeof(*all->rows));
+	for (i = 0; i < policy->ncustomers && all->rows != NULL; i++) {
 		customer = &policy->customers[i];
-		found = find_found(&b->accounts, customer->name);
+		found = find_found(all, customer->name);
 		if (customer->has_uid)
 			add_row(b, customer->name, customer->uid, true);
 		else if (found != NULL)
 			add_row(b, customer->name, found->uid, false);
 	}
+	for (i = 0; i < all->nrows; i++)
+		all->rows[i].connects = connects_of(before, nbefore,
+		    all->rows[i].uid);
+	free(before);
 }
 
 static bool
@@ -161,22 +182,35 @@ worker_closed(void *arg, const char *why)
 	b->accounts.worker = NULL;
 }
 
-/* What an unfinished look-up says is not taken for an answer. */
+static void
+ask_again(struct broker *b)
+{
+	struct timeval tv = { ASK_AGAIN_MS / 1000, 0 };
+
+	evtimer_add(b->accounts.timer, &tv);
+}
+
+/*
+ * What an unfinished look-up says is not taken for an answer: what was known
+ * before stays, and it is done again.
+ */
 bool
 account_worker_gone(struct broker *b, const struct wire_gone *gone)
 {
 	struct accounts *all = &b->accounts;
-	bool complete = all->complete;
 
 	if (all->job == 0 || gone->job != all->job)
 		return false;
+	channel_drain(all->worker);
 	channel_free(all->worker);
 	all->worker = NULL;
 	all->job = 0;
-	if (complete) {
+	all->failed = !all->complete;
+	if (all->complete) {
 		free(all->found);
 		all->found = all->coming;
 		all->nfound = all->ncoming;
+		all->known = true;
 	} else {
 		log_error("accounts could not be looked up%s",
 		    gone->killed ? ": no answer in time" : "");
@@ -186,16 +220,18 @@ account_worker_gone(struct broker *b, const struct wire_gone *gone)
 	all->ncoming = 0;
 	account_rebuild(b);
 	connection_recheck_all(b);
-	connection_identify_all(b, all->asked_ms, complete);
-	all->known = true;
-	connection_accept(b);
+	connection_identify_all(b, all->asked_ms, all->complete);
+	door_open(b);
+	if (all->failed)
+		ask_again(b);
 	return true;
 }
 
 void
 account_refresh(struct broker *b)
 {
-	static const struct channel_ops ops = { worker_frame, worker_closed };
+	static const struct channel_ops ops = { .frame = worker_frame,
+		.closed = worker_closed };
 	struct accounts *all = &b->accounts;
 	int64_t left = all->asked_ms + ASK_AGAIN_MS - clock_ms();
 	struct timeval tv = { left / 1000, left % 1000 * 1000 };
@@ -206,7 +242,6 @@ account_refresh(struct broker *b)
 		evtimer_add(all->timer, &tv);
 		return;
 	}
-	tv = (struct timeval){ ASK_AGAIN_MS / 1000, 0 };
 	evtimer_del(all->timer);
 	all->asked_ms = clock_ms();
 	all->complete = false;
@@ -214,7 +249,9 @@ account_refresh(struct broker *b)
 	    b, &all->job);
 	if (all->worker == NULL) {
 		log_error("no worker to look up accounts");
-		evtimer_add(all->timer, &tv);
+		all->failed = true;
+		door_open(b);
+		ask_again(b);
 	}
 }
 

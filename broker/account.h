@@ -37,7 +37,8 @@ struct accounts {
 	uint64_t		 job;		/* of that worker, 0: none */
 	struct channel		*worker;
 	bool			 complete;
-	bool			 known;		/* the first one has ended */
+	bool			 known;		/* one was complete */
+	bool			 failed;	/* the newest was not */
 	int64_t			 asked_ms;
 	struct event		*timer;		/* next look-up */
 };
@@ -47,8 +48,11 @@ int	 account_init(struct broker *b);
 /* The customer's name, or NULL. */
 const char *account_of(const struct broker *b, uid_t uid);
 
-/* Is this not one connection too many within a minute? */
-bool	 account_may_connect(struct broker *b, uid_t uid);
+/* 0, or the seconds until that uid may connect once more. */
+int	 account_may_connect(struct broker *b, uid_t uid);
+
+/* Nobody can be told from a stranger, and nothing is under way to that. */
+bool	 account_down(const struct broker *b);
 
 /* Make the table again from the policy and what is known of accounts. */
 void	 account_rebuild(struct broker *b);

@@ -132,6 +132,7 @@ audit_write(struct audit *audit, const struct audit_record *r)
 	}
 	put_string(&line, "claim", r->claim);
 	put_string(&line, "verb", r->verb);
+	put_string(&line, "how", r->how);
 	put_string(&line, "guest", r->guest);
 	put_string(&line, "domain", r->domain);
 	put_string(&line, "ref", r->ref);

@@ -27,6 +27,7 @@ struct audit_record {
 	const struct peer	*peer;
 	const char		*claim;		/* what the client says */
 	const char		*verb;
+	const char		*how;		/* what the verb was given */
 	const char		*guest;
 	const char		*domain;
 	const char		*ref;

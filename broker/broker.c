@@ -63,10 +63,10 @@ watcher_closed(void *arg, const char *why)
 	state_watcher_lost(b);
 }
 
-static const struct channel_ops console_ops = { console_frame,
-	console_closed };
-static const struct channel_ops watcher_ops = { watcher_frame,
-	watcher_closed };
+static const struct channel_ops console_ops = { .frame = console_frame,
+	.closed = console_closed };
+static const struct channel_ops watcher_ops = { .frame = watcher_frame,
+	.closed = watcher_closed };
 
 /* The other end is new; what we had is at its end or about to be. */
 static bool
@@ -90,6 +90,19 @@ supervisor_peer(struct broker *b, uint32_t role, int *fd)
 }
 
 static bool
+supervisor_listener(struct broker *b, uint32_t door, int *fd)
+{
+	if (door == WIRE_DOOR_CUSTOMERS)
+		door_listen(b, *fd);
+	else if (door == WIRE_DOOR_OPERATORS)
+		operator_listen(b, *fd);
+	else
+		return false;
+	*fd = -1;
+	return true;
+}
+
+static bool
 supervisor_frame(void *arg, const struct wire_msg *msg, int *fd)
 {
 	struct broker *b = arg;
@@ -103,9 +116,7 @@ supervisor_frame(void *arg, const struct wire_msg *msg, int *fd)
 	}
 	if (msg->head.type != WIRE_LISTENER)
 		return false;
-	connection_listen(b, *fd);
-	*fd = -1;
-	return true;
+	return supervisor_listener(b, msg->u.listener.door, fd);
 }
 
 static void
@@ -120,17 +131,20 @@ supervisor_closed(void *arg, const char *why)
 int
 broker_init(struct broker *b, struct policy *policy, int control)
 {
-	static const struct channel_ops ops = { supervisor_frame,
-		supervisor_closed };
+	static const struct channel_ops ops = { .frame = supervisor_frame,
+		.closed = supervisor_closed };
 
 	b->policy = policy;
 	connection_init(b);
+	operator_init(b);
 	state_init(b);
 	job_init(b);
 	viewer_init(b);
+	look_init(b);
 	b->supervisor = channel_new(b->base, control, WIRE_SUPER_CHILD, 0,
 	    &ops, b);
 	if (b->supervisor == NULL || account_init(b) == -1 ||
+	    follow_init(b) == -1 ||
 	    reload_init(b) == -1)
 		return -1;
 	return 0;

@@ -12,7 +12,11 @@
 #include "broker/audit.h"
 #include "broker/channel.h"
 #include "broker/connection.h"
+#include "broker/door.h"
+#include "broker/follow.h"
 #include "broker/job.h"
+#include "broker/operator.h"
+#include "broker/look.h"
 #include "broker/reload.h"
 #include "broker/state.h"
 #include "broker/viewer.h"
@@ -42,9 +46,12 @@ struct broker {
 	uint64_t		 last_job;	/* newest worker's number */
 	struct accounts		 accounts;
 	struct connections	 connections;
+	struct operators	 operators;
 	struct domains		 domains;
 	struct jobs		 jobs;
+	struct lookouts		 lookouts;
 	struct viewers		 viewers;
+	struct followers	 followers;
 	struct reload		 reload;
 };
 

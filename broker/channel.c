@@ -11,10 +11,11 @@
 
 /* So many frames in a row, then it is the others' turn. */
 #define FRAMES_AT_ONCE	16
+#define DRAIN_MAX	4096	/* more than a socket can hold */
 
 /*
  * What waits in here comes on top of the kernel's own buffer (208 KiB as
- * delivered) and is enough for a list of every guest that a customer has.
+ * delivered).  Lists, which may be longer, are sent as they are read.
  */
 #define QUEUE_MAX	512
 
@@ -81,27 +82,26 @@ is_our_peer(const struct channel *ch, const struct wire_msg *msg)
 
 /* One frame; false when there is no other to be had now. */
 static bool
-channel_read(struct channel *ch)
+channel_read(struct channel *ch, struct wire_msg *msg)
 {
-	static struct wire_msg msg;
 	int fds[FD_PASS_MAX] = { -1 };
 	size_t nfds;
 	ssize_t len;
 	bool fine;
 
-	len = wire_recv(ch->fd, &msg, ch->way, fds, &nfds);
+	len = wire_recv(ch->fd, msg, ch->way, fds, &nfds);
 	if (len <= 0) {
 		if (len == 0)
-			ch->broken = "hung up";
+			ch->broken = CHANNEL_HUNG_UP;
 		else if (errno != EAGAIN)
 			ch->broken = errno == EPROTO ? "malformed frame" :
 			    strerror(errno);
 		return false;
 	}
-	fine = ch->ready ? ch->peer == 0 || msg.head.type != WIRE_HELLO :
-	    is_our_peer(ch, &msg);
+	fine = ch->ready ? ch->peer == 0 || msg->head.type != WIRE_HELLO :
+	    is_our_peer(ch, msg);
 	ch->ready |= fine;
-	if (!fine || !ch->ops->frame(ch->arg, &msg, &fds[0]))
+	if (!fine || !ch->ops->frame(ch->arg, msg, &fds[0]))
 		ch->broken = "frame out of place";
 	if (nfds > 0)
 		fd_close(&fds[0]);
@@ -111,6 +111,7 @@ channel_read(struct channel *ch)
 static void
 on_input(evutil_socket_t socket, short what, void *arg)
 {
+	static struct wire_msg msg;
 	struct channel *ch = arg;
 	int n;
 
@@ -119,13 +120,36 @@ on_input(evutil_socket_t socket, short what, void *arg)
 	ch->busy = true;
 	for (n = 0; n < FRAMES_AT_ONCE && !ch->dead && !ch->paused &&
 	    ch->broken == NULL; n++)
-		if (!channel_read(ch))
+		if (!channel_read(ch, &msg))
 			break;
 	if (ch->broken != NULL && !ch->dead)
 		ch->ops->closed(ch->arg, ch->broken);
 	ch->busy = false;
 	if (ch->dead)
 		channel_destroy(ch);
+}
+
+void
+channel_drain(struct channel *ch)
+{
+	static struct wire_msg msg;
+	int n;
+
+	if (ch == NULL || ch->busy)
+		return;
+	ch->busy = true;
+	for (n = 0; n < DRAIN_MAX && !ch->dead && ch->broken == NULL; n++)
+		if (!channel_read(ch, &msg))
+			break;
+	ch->busy = false;
+	if (ch->dead)
+		channel_destroy(ch);
+}
+
+unsigned
+channel_backlog(const struct channel *ch)
+{
+	return ch->nqueued;
 }
 
 /* The loop tells the owner: nobody expects that from a call to send. */
@@ -159,6 +183,13 @@ on_output(evutil_socket_t socket, short what, void *arg)
 		fd_close(&q->fd);
 		free(q);
 	}
+	if (ch->ops->drained == NULL)
+		return;
+	ch->busy = true;
+	ch->ops->drained(ch->arg);
+	ch->busy = false;
+	if (ch->dead)
+		channel_destroy(ch);
 }
 
 static int

@@ -28,7 +28,12 @@ struct channel_ops {
 	 * to call channel_free().
 	 */
 	void	(*closed)(void *arg, const char *why);
+	/* What had to wait for a slow reader is sent; may be NULL. */
+	void	(*drained)(void *arg);
 };
+
+/* closed(): the ordinary way. */
+#define CHANNEL_HUNG_UP	"hung up"
 
 /*
  * Takes over fd, also on failure (NULL).  way is what the peer may send;
@@ -45,6 +50,15 @@ void		 channel_free(struct channel *ch);
 /* Takes over fd; -1 for none. */
 void		 channel_send(struct channel *ch, uint32_t type, uint32_t id,
 		    const void *body, int fd);
+
+/*
+ * The peer's process is gone, but perhaps not what it said: take that now.
+ * The one function out of which frame() is called; closed() is not.
+ */
+void		 channel_drain(struct channel *ch);
+
+/* So many frames wait for the peer to read. */
+unsigned	 channel_backlog(const struct channel *ch);
 
 /* Read nothing for the time being. */
 void		 channel_pause(struct channel *ch, bool paused);

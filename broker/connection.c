@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/socket.h>
-
-#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +10,27 @@
 #include "broker/operation.h"
 #include "wire/err.h"
 
-#define CONNECTIONS_MAX	2200	/* 2,000 sessions, and those at the door */
-#define STRANGERS_MAX	4	/* of one uid that is no customer's (yet) */
 #define PENDING_MAX	16
 #define HELLO_MS	10000
 #define LEAVING_MS	2000	/* to read the reason and hang up */
-#define LEAVING_MAX	16	/* of one uid, beyond its limit */
-#define RETRY_MS	200
 #define REQUESTS_MAX	40	/* of one client in a row, */
 #define REQUESTS_MS	1000	/* then it waits: the audit log is finite */
-#define ACCEPTS_AT_ONCE	32
+#define IDLE_MS		(5 * 60 * 1000)
 
 struct connection {
 	TAILQ_ENTRY(connection)	 link;	/* connections.list */
 	struct broker		*broker;
 	struct channel		*channel;
 	struct peer		 peer;		/* as the kernel says */
+	uint64_t		 number;
 	char			 customer[WIRE_NAME];	/* "": not yet known */
 	char			 claim[WIRE_CLAIM];
 	bool			 greeted;
 	bool			 leaving;	/* was told why; says no more */
 	int64_t			 began_ms;
+	int64_t			 since_ms;	/* the same, wall clock */
 	uint64_t		 activity;	/* of connections.activity */
+	int64_t			 active_ms;
 	int			 pending;
 	uint32_t		 last_id;
 	int64_t			 requests_ms;	/* since when */
@@ -47,6 +43,7 @@ connection_init(struct broker *b)
 {
 	TAILQ_INIT(&b->connections.list);
 	b->connections.listener = -1;
+	b->connections.idle_ms = IDLE_MS;
 }
 
 const char *
@@ -67,11 +64,25 @@ connection_peer(const struct connection *c)
 	return &c->peer;
 }
 
+/* It was not idle just now. */
+static void
+connection_touch(struct connection *c)
+{
+	c->activity = ++c->broker->connections.activity;
+	c->active_ms = clock_ms();
+}
+
 void
 connection_pending(struct connection *c, int change)
 {
 	c->pending += change;
-	c->activity = ++c->broker->connections.activity;
+	connection_touch(c);
+}
+
+unsigned
+connection_backlog(const struct connection *c)
+{
+	return channel_backlog(c->channel);
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -95,7 +106,8 @@ connection_forget(struct connection *c)
 	if (c->customer[0] != '\0')
 		record(c, "logout", VPSH_OK);
 	c->customer[0] = '\0';
-	state_forget_connection(b, c);
+	look_forget_connection(b, c);
+	follow_forget_connection(b, c);
 	job_forget_connection(b, c);
 	viewer_forget_connection(b, c);
 }
@@ -140,34 +152,51 @@ connection_say(struct connection *c, uint32_t type, uint32_t id, int err,
  * be a reset to it (unix(7)), and the reason would be lost: it hangs up, or
  * we do a little later.
  */
+void
+connection_turn_away(struct connection *c, uint32_t type, int err,
+    const struct err_args *args)
+{
+	struct timeval tv = { LEAVING_MS / 1000, 0 };
+
+	connection_forget(c);
+	connection_say(c, type, 0, err, args);
+	c->leaving = true;
+	channel_pause(c->channel, false);
+	evtimer_add(c->timer, &tv);
+}
+
 static void
 connection_leave(struct connection *c, uint32_t type, int err,
     const char *detail)
 {
 	const struct err_args args = { .support = c->broker->policy->support,
 		.detail = detail };
-	struct timeval tv = { LEAVING_MS / 1000, 0 };
 
 	if (c->customer[0] == '\0')
 		record(c, "refused", err);
-	connection_forget(c);
-	connection_say(c, type, 0, err, &args);
-	c->leaving = true;
-	channel_pause(c->channel, false);
-	evtimer_add(c->timer, &tv);
+	connection_turn_away(c, type, err, &args);
 }
 
 /* --- who it is ----------------------------------------------------------- */
 
-/* Why that customer may not be here, or VPSH_OK. */
-static int
-customer_err(const struct policy_customer *customer)
+int
+connection_customer_err(const struct policy_customer *customer)
 {
 	if (customer == NULL)
 		return VPSH_ERR_NO_CUSTOMER;
-	if (customer->suspended || customer->denied[0] != '\0')
+	if (customer->suspended)
+		return VPSH_ERR_SUSPENDED;
+	if (customer->denied[0] != '\0')
 		return VPSH_ERR_POLICY;
 	return VPSH_OK;
+}
+
+/* The operator's words for a suspended customer, or NULL. */
+static const char *
+reason_of(const struct policy_customer *customer)
+{
+	return customer != NULL && customer->suspended ? customer->reason :
+	    NULL;
 }
 
 /* Now that its customer is known. */
@@ -176,11 +205,10 @@ connection_login(struct connection *c, const char *name)
 {
 	const struct policy_customer *customer = policy_customer(
 	    c->broker->policy, name);
-	int err = customer_err(customer);
+	int err = connection_customer_err(customer);
 
 	if (err != VPSH_OK) {
-		connection_leave(c, WIRE_BYE, err, customer != NULL &&
-		    customer->suspended ? "suspended by the operator" : NULL);
+		connection_leave(c, WIRE_BYE, err, reason_of(customer));
 		return;
 	}
 	(void)text_copy(c->customer, sizeof(c->customer), name);
@@ -196,6 +224,10 @@ connection_identify(struct connection *c)
 
 	if (name != NULL) {
 		connection_login(c, name);
+		return;
+	}
+	if (account_down(c->broker)) {
+		connection_leave(c, WIRE_BYE, VPSH_ERR_SERVICE, NULL);
 		return;
 	}
 	channel_pause(c->channel, true);
@@ -216,7 +248,7 @@ connection_identify_all(struct broker *b, int64_t asked_ms, bool ok)
 		name = account_of(b, c->peer.uid);
 		if (name != NULL)
 			connection_login(c, name);
-		else if (c->began_ms <= asked_ms)
+		else if (!ok || c->began_ms <= asked_ms)
 			connection_leave(c, WIRE_BYE,
 			    ok ? VPSH_ERR_NO_CUSTOMER : VPSH_ERR_SERVICE,
 			    NULL);
@@ -240,15 +272,14 @@ connection_recheck_all(struct broker *b)
 		if (c->customer[0] == '\0')
 			continue;
 		customer = policy_customer(b->policy, c->customer);
-		err = customer_err(customer);
+		err = connection_customer_err(customer);
 		name = account_of(b, c->peer.uid);
 		if (err == VPSH_OK &&
 		    (name == NULL || strcmp(name, c->customer) != 0))
 			err = VPSH_ERR_REVOKED;
 		if (err != VPSH_OK)
-			connection_leave(c, WIRE_BYE, err, customer != NULL &&
-			    customer->suspended ? "suspended by the operator" :
-			    NULL);
+			connection_leave(c, WIRE_BYE, err,
+			    reason_of(customer));
 	}
 }
 
@@ -307,7 +338,7 @@ client_frame(void *arg, const struct wire_msg *msg, int *fd)
 		return false;
 	c->last_id = msg->head.id;
 	connection_throttle(c);
-	c->activity = ++c->broker->connections.activity;
+	connection_touch(c);
 	if (c->pending >= PENDING_MAX) {
 		connection_say(c, WIRE_REFUSED, msg->head.id,
 		    VPSH_ERR_MEMORY_HOST, &(struct err_args){
@@ -322,8 +353,19 @@ client_closed(void *arg, const char *why)
 {
 	struct connection *c = arg;
 
-	(void)why;
+	if (!c->leaving && strcmp(why, CHANNEL_HUNG_UP) != 0)
+		log_info("uid %ld, pid %ld: dropped: %s", (long)c->peer.uid,
+		    (long)c->peer.pid, why);
 	connection_free(c);
+}
+
+static void
+client_drained(void *arg)
+{
+	struct connection *c = arg;
+
+	look_drained(c->broker, c);
+	follow_drained(c->broker, c);
 }
 
 static void
@@ -336,15 +378,16 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 	if (c->greeted && !c->leaving)
 		channel_pause(c->channel, false);
 	else
-		client_closed(c, "no hello, or no end");
+		client_closed(c, "no hello");
 }
 
-/* --- the door ------------------------------------------------------------ */
+/* --- the beginning, and the whole ---------------------------------------- */
 
-static void
+struct connection *
 connection_new(struct broker *b, int fd, const struct peer *peer)
 {
-	static const struct channel_ops ops = { client_frame, client_closed };
+	static const struct channel_ops ops = { .frame = client_frame,
+		.closed = client_closed, .drained = client_drained };
 	struct timeval tv = { HELLO_MS / 1000, 0 };
 	struct connection *c = calloc(1, sizeof(*c));
 
@@ -352,151 +395,72 @@ connection_new(struct broker *b, int fd, const struct peer *peer)
 	    c)) == NULL) {
 		fd_close(&fd);
 		free(c);
-		return;
+		return NULL;
 	}
 	c->broker = b;
 	c->peer = *peer;
 	c->began_ms = clock_ms();
-	c->activity = ++b->connections.activity;
+	c->since_ms = clock_wall_ms();
+	c->number = ++b->connections.last;
+	connection_touch(c);
 	c->channel = channel_new(b->base, fd, WIRE_CLIENT_BROKER, 0, &ops, c);
 	if (c->channel == NULL) {
 		event_free(c->timer);
 		free(c);
-		return;
+		return NULL;
 	}
 	evtimer_add(c->timer, &tv);
 	TAILQ_INSERT_TAIL(&b->connections.list, c, link);
 	b->connections.count++;
+	return c;
 }
 
-/*
- * Is there a place for one more of that uid?  At the limit the session that
- * has been idle longest makes room, so that nobody is locked out by sessions
- * of their own that hang.
- */
-static bool
-make_room(struct broker *b, uid_t uid)
+void
+connection_end(struct connection *c, int err)
 {
-	const char *name = account_of(b, uid);
-	const struct policy_customer *customer = name == NULL ? NULL :
-	    policy_customer(b->policy, name);
-	int limit = STRANGERS_MAX, count = 0, leaving = 0;
-	struct connection *c, *idle = NULL;
+	connection_leave(c, WIRE_BYE, err, NULL);
+}
 
-	/* One who may do nothing is to hear that, not of sessions. */
-	if (customer != NULL && customer_err(customer) == VPSH_OK)
-		limit = customer->limits.sessions;
+void
+connection_tally(const struct broker *b, uid_t uid,
+    struct connection_tally *tally)
+{
+	int64_t before = clock_ms() - b->connections.idle_ms;
+	struct connection *c;
+
+	memset(tally, 0, sizeof(*tally));
 	TAILQ_FOREACH(c, &b->connections.list, link) {
 		if (c->peer.uid != uid)
 			continue;
-		leaving += c->leaving;
-		count++;
-		if (c->pending == 0 && !c->leaving &&
-		    (idle == NULL || c->activity < idle->activity))
-			idle = c;
+		tally->leaving += c->leaving;
+		tally->count++;
+		if (c->pending == 0 && !c->leaving && c->active_ms < before &&
+		    (tally->idle == NULL ||
+		    c->activity < tally->idle->activity))
+			tally->idle = c;
 	}
-	if (count - leaving < limit)
-		return count < limit + LEAVING_MAX;
-	if (idle == NULL || customer == NULL || leaving >= LEAVING_MAX)
-		return false;
-	connection_leave(idle, WIRE_BYE, VPSH_ERR_SESSIONS, NULL);
-	return true;
 }
 
-static void
-refuse(struct broker *b, int fd, const struct peer *peer)
+void
+connection_each(struct broker *b,
+    void (*each)(void *arg, const struct wire_session *session), void *arg)
 {
-	const struct err_args args = { .support = b->policy->support };
-	struct wire_outcome out = { .err = VPSH_ERR_SESSIONS };
-	char unread[1];
+	struct wire_session out;
+	struct connection *c;
 
-	log_info("uid %ld, pid %ld: too many sessions", (long)peer->uid,
-	    (long)peer->pid);
-	/* Its HELLO: see connection_leave(). */
-	(void)recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
-	err_sentence(VPSH_ERR_SESSIONS, &args, out.text, sizeof(out.text));
-	(void)wire_send(fd, WIRE_BYE, 0, &out, NULL, 0);
-}
-
-/* Until then connects wait in the backlog; nobody is refused. */
-static void
-pause_accepting(struct broker *b)
-{
-	struct timeval tv = { 0, RETRY_MS * 1000 };
-
-	event_del(b->connections.accept);
-	evtimer_add(b->connections.retry, &tv);
-}
-
-static void
-on_accept(evutil_socket_t listener, short what, void *arg)
-{
-	struct broker *b = arg;
-	struct peer peer;
-	int fd, n;
-
-	(void)what;
-	for (n = 0; n < ACCEPTS_AT_ONCE; n++) {
-		if (b->connections.count >= CONNECTIONS_MAX) {
-			pause_accepting(b);
-			return;
-		}
-		fd = accept4(listener, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			if (errno != EAGAIN && errno != EINTR &&
-			    errno != ECONNABORTED) {
-				log_error("accept: %s", strerror(errno));
-				pause_accepting(b);
-			}
-			return;
-		}
-		if (fd_peer(fd, &peer) == -1)
-			log_error("a peer without identity: dropped");
-		else if (account_may_connect(b, peer.uid) &&
-		    make_room(b, peer.uid)) {
-			connection_new(b, fd, &peer);
+	TAILQ_FOREACH(c, &b->connections.list, link) {
+		if (c->customer[0] == '\0')
 			continue;
-		} else
-			refuse(b, fd, &peer);
-		fd_close(&fd);
+		memset(&out, 0, sizeof(out));
+		out.number = c->number;
+		out.since_ms = c->since_ms;
+		out.idle_ms = clock_ms() - c->active_ms;
+		out.uid = (uint32_t)c->peer.uid;
+		out.pid = (uint32_t)c->peer.pid;
+		memcpy(out.customer, c->customer, sizeof(out.customer));
+		memcpy(out.claim, c->claim, sizeof(out.claim));
+		viewer_describe(b, c, &out);
+		job_describe_waiting(b, c, &out);
+		each(arg, &out);
 	}
-}
-
-static void
-on_retry(evutil_socket_t socket, short what, void *arg)
-{
-	(void)socket;
-	(void)what;
-	connection_accept(arg);
-}
-
-void
-connection_listen(struct broker *b, int fd)
-{
-	struct connections *all = &b->connections;
-
-	if (all->accept != NULL)
-		event_free(all->accept);
-	fd_close(&all->listener);
-	all->listener = fd;
-	all->accept = event_new(b->base, fd, EV_READ | EV_PERSIST, on_accept,
-	    b);
-	if (all->retry == NULL)
-		all->retry = evtimer_new(b->base, on_retry, b);
-	if (fd_set_nonblock(fd) == -1 || all->accept == NULL ||
-	    all->retry == NULL)
-		fatal("cannot listen: %m");
-	connection_accept(b);
-}
-
-/*
- * Until accounts are known everybody would be a stranger: connects wait in
- * the backlog, as they did while there was no broker.
- */
-void
-connection_accept(struct broker *b)
-{
-	if (b->accounts.known && b->connections.accept != NULL)
-		event_add(b->connections.accept, NULL);
 }

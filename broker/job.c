@@ -15,24 +15,40 @@
 #define KEEP_MAX	1024
 #define CREATES_MAX	2	/* libxl serialises nothing between two */
 #define REF_LEN		4
-#define DEATH_AGAIN_MS	60000	/* after a job that failed */
+#define WAS_SO		1	/* a worker's number: there was nothing to do */
 
 /* No letter or digit that can be taken for another one. */
 static const char ref_alphabet[] = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static const struct job_kind kinds[] = {
-	[WIRE_OP_START] = { "start", RATE_BOOT, true, false, 300000, 0,
-	    "is running.", "is running already." },
-	[WIRE_OP_SHUTDOWN] = { "shutdown", RATE_SHUTDOWN, false, true, 90000,
-	    60, "is off.", "is off already." },
-	[WIRE_OP_REBOOT] = { "reboot", RATE_BOOT, false, false, 90000, 90,
-	    "has rebooted.", NULL },
-	[WIRE_OP_RESET] = { "reset", RATE_BOOT, true, true, 420000, 0,
-	    "was switched off and on again.", NULL },
-	[WIRE_OP_DESTROY] = { "destroy", RATE_DESTROY, false, true, 120000, 0,
-	    "is off. Its disk is kept.", "is off already." },
-	[WIRE_OP_DEATH] = { "restart", RATE_BOOT, true, true, 420000, 0,
-	    "was cleaned up after.", NULL },
+	[WIRE_OP_START] = { .verb = "start", .rate = RATE_START,
+	    .creates = true, .looks = true, .deadline_ms = 300000,
+	    .done = "is running.", .already = "is running already." },
+	[WIRE_OP_SHUTDOWN] = { .verb = "shutdown", .rate = RATE_SHUTDOWN,
+	    .stops = true, .deadline_ms = 90000, .wait_s = 60,
+	    .force = WIRE_OP_DESTROY, .done = "is off.",
+	    .already = "is off already." },
+	[WIRE_OP_REBOOT] = { .verb = "reboot", .rate = RATE_REBOOT,
+	    .deadline_ms = 90000, .wait_s = 90, .force = WIRE_OP_RESET,
+	    .done = "has rebooted." },
+	[WIRE_OP_RESET] = { .verb = "reset", .rate = RATE_RESET,
+	    .creates = true, .stops = true, .looks = true,
+	    .deadline_ms = 420000, .done = "was switched off and on again." },
+	[WIRE_OP_DESTROY] = { .verb = "destroy", .rate = RATE_DESTROY,
+	    .stops = true, .looks = true, .deadline_ms = 120000,
+	    .done = "is off. Its disk is kept.",
+	    .already = "is off already." },
+	[WIRE_OP_DEATH] = { .verb = "restart", .rate = RATE_START,
+	    .creates = true, .stops = true, .looks = true,
+	    .deadline_ms = 420000, .done = "was cleaned up after." },
+	[WIRE_OP_PAUSE] = { .verb = "pause", .rate = RATE_PAUSE,
+	    .looks = true, .deadline_ms = 30000, .done = "is paused.",
+	    .already = "is paused already." },
+	[WIRE_OP_UNPAUSE] = { .verb = "unpause", .rate = RATE_UNPAUSE,
+	    .looks = true, .deadline_ms = 30000, .done = "runs on.",
+	    .already = "is running already." },
+	[WIRE_OP_SYSRQ] = { .verb = "sysrq", .rate = RATE_SYSRQ,
+	    .deadline_ms = 30000 },
 };
 
 void
@@ -51,7 +67,25 @@ void
 job_describe(const struct job *job, char *dst, size_t size)
 {
 	(void)text_format(dst, size, "%s is under way, ref %s",
-	    job->kind->verb, job->ref);
+	    job->verb, job->ref);
+}
+
+void
+job_describe_waiting(const struct broker *b, const struct connection *c,
+    struct wire_session *out)
+{
+	const struct waiter *w;
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		TAILQ_FOREACH(w, &job->waiters, link) {
+			if (w->connection != c)
+				continue;
+			(void)text_copy(out->job_verb, sizeof(out->job_verb),
+			    job->verb);
+			memcpy(out->job_guest, job->guest,
+			    sizeof(out->job_guest));
+		}
 }
 
 void
@@ -180,6 +214,7 @@ job_new(struct broker *b, enum wire_op op, const char *owner,
 	job->broker = b;
 	job->op = op;
 	job->kind = &kinds[op];
+	job->verb = job->kind->verb;
 	job->domain = d;
 	job->boot = d->now.boot;
 	job->domid = d->now.domid;
@@ -196,11 +231,20 @@ job_new(struct broker *b, enum wire_op op, const char *owner,
 	return job;
 }
 
+void
+job_hold(struct job *job)
+{
+	job->domain->holder = job;
+	job->state = JOB_QUEUED;
+	follow_changed(job->broker, job->domain);
+}
+
 static void
 job_release(struct job *job)
 {
 	struct domain *d = job->domain;
 
+	follow_changed(job->broker, d);
 	if (d->holder == job) {
 		d->holder = d->next;
 		d->next = NULL;
@@ -225,28 +269,43 @@ job_answer(struct job *job, int err, const char *sentence)
 	}
 }
 
+static void
+job_sentence(const struct job *job, int err, long long value, char *dst,
+    size_t size)
+{
+	const struct err_args args = { .verb = job->verb,
+		.guest = job->guest, .ref = job->ref,
+		.support = job->broker->policy->support, .number = value,
+		.detail = job->broken_off ? "destroy broke it off" : NULL };
+
+	if (err != VPSH_OK)
+		err_sentence(err, &args, dst, size);
+	else if (value == WAS_SO && job->kind->already != NULL)
+		(void)text_format(dst, size, "%s %s", job->guest,
+		    job->kind->already);
+	else if (job->op == WIRE_OP_SYSRQ)
+		(void)text_format(dst, size, "sysrq %c was sent to %s.",
+		    job->key, job->guest);
+	else
+		(void)text_format(dst, size, "%s %s", job->guest,
+		    job->kind->done);
+}
+
 void
 job_end(struct job *job, int err, long long value)
 {
 	struct broker *b = job->broker;
 	struct domain *d = job->domain;
 	const struct audit_record record = { .event = "done",
-		.customer = job->owner, .verb = job->kind->verb,
+		.customer = job->owner, .verb = job->verb,
 		.guest = job->guest, .domain = d->name, .ref = job->ref,
+		.because = job->forced ? "forced: the plug was pulled" : NULL,
 		.err = err_name(err), .ms = clock_ms() - job->began_ms + 1 };
-	const struct err_args args = { .verb = job->kind->verb,
-		.guest = job->guest, .ref = job->ref,
-		.support = b->policy->support, .number = value,
-		.detail = job->broken_off ? "destroy broke it off" : NULL };
 	char sentence[WIRE_TEXT];
 
-	if (err == VPSH_OK)
-		(void)text_format(sentence, sizeof(sentence), "%s %s",
-		    job->guest, job->kind->done);
-	else
-		err_sentence(err, &args, sentence, sizeof(sentence));
-	(void)text_copy(d->last, sizeof(d->last),
-	    err == VPSH_OK || job->broken_off ? "" : sentence);
+	job_sentence(job, err, value, sentence, sizeof(sentence));
+	(void)text_copy(d->last, sizeof(d->last), err == VPSH_OK ||
+	    err == VPSH_ERR_PAUSED || job->broken_off ? "" : sentence);
 	d->last_ms = clock_ms();
 	audit_write(&b->audit, &record);
 	job_answer(job, err, sentence);
@@ -261,7 +320,11 @@ job_end(struct job *job, int err, long long value)
 	job->ended_ms = clock_ms();
 	job_release(job);
 	job->domain = NULL;
-	if (job->op == WIRE_OP_DEATH && err == VPSH_OK)
+	if (job->op == WIRE_OP_DEATH)
+		d->unburied_ms = err == VPSH_OK ? 0 : clock_ms();
+	/* After a soft reset the same domain lives on. */
+	if (job->op == WIRE_OP_DEATH && err == VPSH_OK &&
+	    d->now.reason != WIRE_REASON_NONE)
 		d->buried = job->domid;
 	job_pump(b);
 	job_domain_changed(b, d);
@@ -292,9 +355,10 @@ job_next(const struct broker *b)
 			continue;
 		if (!job->kind->creates)
 			return job;
+		if (b->jobs.creating >= CREATES_MAX)
+			continue;
 		turn = last_turn(b, job->owner);
-		if (b->jobs.creating < CREATES_MAX &&
-		    (best == NULL || turn < best_turn)) {
+		if (best == NULL || turn < best_turn) {
 			best = job;
 			best_turn = turn;
 		}
@@ -362,34 +426,14 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 
 	(void)socket;
 	(void)what;
-	if (job->state == JOB_WATCHING)
+	if (job->state == JOB_WATCHING && job->force) {
+		job->due = true;
+		job_domain_changed(job->broker, job->domain);
+	} else if (job->state == JOB_WATCHING)
 		job_end(job, job->domain->present ? VPSH_ERR_STILL_UP :
 		    VPSH_ERR_NOT_RUNNING, job->wait_s);
 	else
 		run_timer(job);
-}
-
-/* Somebody has to clean up after it, and boot it again if it should be. */
-static void
-job_death(struct broker *b, struct domain *d)
-{
-	const struct policy_guest *g = policy_by_domain(b->policy, d->name);
-	struct job *job;
-
-	if (g == NULL || (d->last[0] != '\0' &&
-	    clock_ms() - d->last_ms < DEATH_AGAIN_MS))
-		return;
-	if (d->now.reason != WIRE_REASON_POWEROFF &&
-	    !state_restart_allowed(d)) {
-		log_error("%s dies again and again: left as it is", d->name);
-		return;
-	}
-	job = job_new(b, WIRE_OP_DEATH, "system", g->owner, g->name, d);
-	if (job == NULL)
-		return;
-	d->died = d->watch == NULL;
-	d->holder = job;
-	job_pump(b);
 }
 
 void
@@ -397,9 +441,8 @@ job_domain_changed(struct broker *b, struct domain *d)
 {
 	if (d->watch != NULL)
 		watch_check(d->watch);
-	if (d->holder == NULL && d->present && d->now.ours != 0 &&
-	    d->now.reason != WIRE_REASON_NONE &&
-	    d->now.reason != WIRE_REASON_SUSPEND &&
-	    d->now.domid != d->buried && b->domains.known)
-		job_death(b, d);
+	if (d->holder == NULL && d->watch != NULL && d->watch->due)
+		death_force(d->watch);
+	if (d->holder == NULL)
+		death_check(b, d);
 }

@@ -30,8 +30,10 @@ struct job_kind {
 	enum rate_class	 rate;
 	bool		 creates;
 	bool		 stops;
+	bool		 looks;		/* Xen says it late, or not at all */
 	uint32_t	 deadline_ms;	/* of the worker */
 	uint32_t	 wait_s;	/* default countdown; 0: none */
+	enum wire_op	 force;		/* what it becomes with a force; 0 */
 	const char	*done;		/* after the guest's name */
 	const char	*already;	/* there is nothing to do */
 };
@@ -48,7 +50,8 @@ struct job {
 	TAILQ_HEAD(, waiter)	 waiters;
 	struct broker		*broker;
 	enum wire_op		 op;
-	const struct job_kind	*kind;
+	const struct job_kind	*kind;	/* of op */
+	const char		*verb;	/* that was asked for */
 	enum job_state		 state;
 	char			 ref[WIRE_REF];
 	char			 owner[WIRE_NAME];	/* or "system" */
@@ -58,7 +61,11 @@ struct job {
 	struct domain		*domain;	/* NULL when over */
 	uint64_t		 boot;		/* when it began */
 	uint32_t		 domid;
+	char			 key;		/* SYSRQ */
 	uint32_t		 wait_s;
+	bool			 force;		/* not obeyed: pull the plug */
+	bool			 due;		/* it was not obeyed */
+	bool			 forced;	/* the plug is being pulled */
 	int64_t			 began_ms;
 	int64_t			 ended_ms;
 	uint64_t		 turn;		/* of jobs.turns; 0: not yet */
@@ -67,6 +74,7 @@ struct job {
 	struct event		*timer;
 	uint32_t		 phase;		/* that waits for GO, or 0 */
 	struct wire_phase	 created;
+	uint32_t		 serial;	/* of a scan that ends it; 0 */
 	bool			 has_result;
 	bool			 broken_off;	/* by a destroy */
 	int			 err;
@@ -98,6 +106,9 @@ void	 job_timer(struct job *job, uint32_t ms);
 /* It is over: recorded, answered, and what waited for it begins. */
 void	 job_end(struct job *job, int err, long long value);
 
+/* It holds its guest now, whose customers are to see that. */
+void	 job_hold(struct job *job);
+
 /* Its worker is done, the guest was asked: wait, holding nothing. */
 void	 job_watch(struct job *job);
 
@@ -106,6 +117,10 @@ void	 job_pump(struct broker *b);
 
 /* "start is under way, ref K7F3". */
 void	 job_describe(const struct job *job, char *dst, size_t size);
+
+/* Which job that connection waits for, if any. */
+void	 job_describe_waiting(const struct broker *b,
+	    const struct connection *c, struct wire_session *out);
 
 /* The client has gone; its jobs go on. */
 void	 job_forget_connection(struct broker *b, const struct connection *c);
@@ -119,10 +134,28 @@ void	 run_start(struct job *job);
 void	 run_kill(const struct job *job);
 void	 run_timer(struct job *job);
 void	 run_worker_gone(struct broker *b, const struct wire_gone *gone);
+/* That scan has ended.  True: a job waits for one that has not begun. */
+bool	 run_scanned(struct broker *b, uint32_t serial);
 void	 run_console_ready(struct broker *b, const struct wire_pty *pty);
 void	 run_console_drained(struct broker *b,
 	    const struct wire_stream *stream);
 void	 run_console_lost(struct broker *b);
+
+/* What follows from what happens to a guest: death.c. */
+
+/*
+ * The time of a job that may pull the plug is over, and nothing else holds
+ * the guest.
+ */
+void	 death_force(struct job *job);
+/* Such a job had to queue: did the guest obey meanwhile?  Then it is over. */
+bool	 death_obeyed(struct job *job);
+
+/*
+ * It stays shut down until somebody has cleaned up after it: begin that, if
+ * it is for us to do.
+ */
+void	 death_check(struct broker *b, struct domain *d);
 
 /* Asking for a job: power.c. */
 

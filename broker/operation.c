@@ -4,13 +4,15 @@
 #include "base/text.h"
 #include "broker/broker.h"
 #include "broker/operation.h"
+#include "policy/sysrq.h"
+#include "policy/verb.h"
 
 static int
 do_list(struct request *r)
 {
-	return state_answer_later(r->broker, r->connection, r->msg->head.id,
-	    r->guest == NULL ? "" : r->guest->name) == 0 ? VPSH_OK :
-	    VPSH_ERR_MEMORY_HOST;
+	return look_later(r->broker, r->connection, r->msg->head.id,
+	    r->guest == NULL ? "" : r->guest->name,
+	    r->msg->u.look.flags) == 0 ? VPSH_OK : VPSH_ERR_MEMORY_HOST;
 }
 
 static int
@@ -44,29 +46,77 @@ do_destroy(struct request *r)
 }
 
 static int
+do_pause(struct request *r)
+{
+	return power_request(r, WIRE_OP_PAUSE);
+}
+
+static int
+do_unpause(struct request *r)
+{
+	return power_request(r, WIRE_OP_UNPAUSE);
+}
+
+static int
+do_sysrq(struct request *r)
+{
+	if (sysrq_right(r->msg->u.sysrq.key) != RIGHT_NONE)
+		return power_request(r, WIRE_OP_SYSRQ);
+	r->args.detail = r->how;
+	return VPSH_ERR_KEY;
+}
+
+/* "shutdown", "shutdown --force-after" or "sysrq b". */
+static const struct operation *
+operation_by_words(const char *words, struct operation_how *how)
+{
+	size_t i, len = strcspn(words, " ");
+	const char *rest = words + len + (words[len] == ' ');
+	const struct operation *op;
+
+	for (i = 0; (op = operation_at(i)) != NULL; i++)
+		if (strlen(op->name) == len &&
+		    memcmp(op->name, words, len) == 0)
+			break;
+	if (op == NULL || *rest == '\0')
+		return op;
+	how->force = strcmp(rest, VERB_FORCE) == 0;
+	if ((op->flags & OPERATION_KEY) != 0 && rest[1] == '\0')
+		how->key = (unsigned char)*rest;
+	return (how->force && (op->flags & OPERATION_FORCE) != 0) ||
+	    sysrq_right(how->key) != RIGHT_NONE ? op : NULL;
+}
+
+static int
 do_why(struct request *r)
 {
 	const struct wire_why *why = &r->msg->u.why;
 	struct wire_because answer = { 0 };
-	const struct operation *op;
+	struct operation_how how = { 0 };
+	const struct operation *op = operation_by_words(why->verb, &how);
+	const char *guest = NULL;
 	struct verdict verdict;
-	size_t i;
 
-	for (i = 0; (op = operation_at(i)) != NULL; i++)
-		if (strcmp(op->name, why->verb) == 0)
-			break;
 	r->args.verb = why->verb;
 	if (op == NULL)
 		return VPSH_ERR_UNKNOWN_COMMAND;
-	if ((op->flags & OPERATION_GUEST) != 0 && why->guest[0] == '\0') {
+	if ((op->flags & OPERATION_GUEST) != 0)
+		guest = why->guest;
+	else if ((op->flags & OPERATION_ALL) != 0 && why->guest[0] != '\0')
+		guest = why->guest;
+	if (guest != NULL && guest[0] == '\0') {
 		r->args.detail = "it needs the name of a guest";
 		return VPSH_ERR_USAGE;
 	}
-	operation_decide(op, r->customer,
-	    (op->flags & OPERATION_GUEST) != 0 ? why->guest : NULL, false,
-	    &verdict);
+	operation_decide(op, r->customer, guest, &how, &verdict);
 	answer.allowed = verdict.err == VPSH_OK;
+	/* What more it may be asked to do is told without being asked. */
+	how.force = (op->flags & OPERATION_FORCE) != 0;
+	if (how.force)
+		operation_decide(op, r->customer, guest, &how, &verdict);
 	(void)text_copy(answer.text, sizeof(answer.text), verdict.because);
+	if (answer.allowed && (op->flags & OPERATION_KEY) != 0 && how.key == 0)
+		sysrq_describe(answer.text, sizeof(answer.text));
 	connection_send(r->connection, WIRE_BECAUSE, r->msg->head.id,
 	    &answer);
 	return VPSH_OK;
@@ -90,17 +140,25 @@ do_whoami(struct request *r)
 #define POWER	(OPERATION_GUEST | OPERATION_POWER)
 #define QUIET	OPERATION_QUIET
 #define VIEW	(OPERATION_GUEST | OPERATION_VIEW)
+#define ALL	(OPERATION_ALL | OPERATION_QUIET)
+#define FORCE	(POWER | OPERATION_FORCE)
+#define KEY	(POWER | OPERATION_KEY)
 
 static const struct operation operations[] = {
-	{ WIRE_LIST, "list", RIGHT_ANY, QUIET, do_list },
+	{ WIRE_LIST, "list", RIGHT_ANY, ALL, do_list },
 	{ WIRE_STATUS, "status", RIGHT_ANY, GUEST | QUIET, do_list },
 	{ WIRE_START, "start", RIGHT_START, POWER, do_start },
-	{ WIRE_SHUTDOWN, "shutdown", RIGHT_SHUTDOWN, POWER, do_shutdown },
-	{ WIRE_REBOOT, "reboot", RIGHT_REBOOT, POWER, do_reboot },
+	{ WIRE_SHUTDOWN, "shutdown", RIGHT_SHUTDOWN, FORCE, do_shutdown },
+	{ WIRE_REBOOT, "reboot", RIGHT_REBOOT, FORCE, do_reboot },
 	{ WIRE_RESET, "reset", RIGHT_DESTROY, POWER, do_reset },
 	{ WIRE_DESTROY, "destroy", RIGHT_DESTROY, POWER, do_destroy },
+	{ WIRE_PAUSE, "pause", RIGHT_PAUSE, POWER, do_pause },
+	{ WIRE_UNPAUSE, "unpause", RIGHT_PAUSE, POWER, do_unpause },
+	{ WIRE_SYSRQ, "sysrq", RIGHT_SYSRQ, KEY, do_sysrq },
 	{ WIRE_CONSOLE, "console", RIGHT_CONSOLE, VIEW, viewer_attach },
 	{ WIRE_LOG, "log", RIGHT_LOG, GUEST, viewer_attach },
+	{ WIRE_FOLLOW, "follow", RIGHT_ANY, ALL, follow_begin },
+	{ WIRE_UNFOLLOW, "unfollow", RIGHT_ANY, QUIET, follow_end },
 	{ WIRE_WHY, "why", RIGHT_ANY, QUIET, do_why },
 	{ WIRE_WHOAMI, "whoami", RIGHT_ANY, QUIET, do_whoami },
 };
@@ -114,12 +172,34 @@ operation_at(size_t i)
 
 void
 operation_decide(const struct operation *op,
-    const struct policy_customer *customer, const char *guest, bool look,
-    struct verdict *verdict)
+    const struct policy_customer *customer, const char *guest,
+    const struct operation_how *how, struct verdict *verdict)
 {
-	policy_decide(customer, guest,
-	    look && (op->flags & OPERATION_VIEW) != 0 ? RIGHT_VIEW : op->right,
-	    verdict);
+	verb_decide(customer, guest,
+	    how->look && (op->flags & OPERATION_VIEW) != 0 ? RIGHT_VIEW :
+	    op->right, how->force && (op->flags & OPERATION_FORCE) != 0,
+	    (op->flags & OPERATION_KEY) != 0 ? how->key : 0, verdict);
+}
+
+bool
+operation_allows(const struct job *job)
+{
+	const struct operation_how how = { .force = job->force,
+		.key = (unsigned char)job->key };
+	const struct operation *op;
+	struct verdict verdict;
+	size_t i;
+
+	if (job->op == WIRE_OP_DEATH)
+		return true;
+	for (i = 0; (op = operation_at(i)) != NULL; i++)
+		if (strcmp(op->name, job->verb) == 0)
+			break;
+	if (op == NULL)
+		return false;
+	operation_decide(op, policy_customer(job->broker->policy, job->owner),
+	    job->guest, &how, &verdict);
+	return verdict.err == VPSH_OK;
 }
 
 /*
@@ -148,7 +228,7 @@ record_decision(const struct request *r, const char *guest,
 		.customer = r->customer->name,
 		.peer = connection_peer(r->connection),
 		.claim = connection_claim(r->connection),
-		.verb = r->operation->name, .guest = guest,
+		.verb = r->operation->name, .how = r->how, .guest = guest,
 		.domain = r->guest == NULL ? NULL : r->guest->domain,
 		.verdict = verdict->err == VPSH_OK ? "allow" : "deny",
 		.because = because,
@@ -174,7 +254,7 @@ record_failure(const struct request *r, int err)
 	const struct audit_record record = { .event = "done",
 		.customer = r->customer->name,
 		.peer = connection_peer(r->connection),
-		.verb = r->operation->name,
+		.verb = r->operation->name, .how = r->how,
 		.guest = r->guest == NULL ? NULL : r->guest->name,
 		.domain = r->guest == NULL ? NULL : r->guest->domain,
 		.err = err_name(err) };
@@ -182,13 +262,72 @@ record_failure(const struct request *r, int err)
 	audit_write(&r->broker->audit, &record);
 }
 
+static void
+how_of(struct request *r, struct operation_how *how)
+{
+	unsigned flags = r->operation->flags;
+	uint32_t key = r->msg->u.sysrq.key;
+
+	memset(how, 0, sizeof(*how));
+	if ((flags & OPERATION_VIEW) != 0)
+		how->look = (r->msg->u.attach.flags & WIRE_ATTACH_VIEW) != 0;
+	if ((flags & OPERATION_FORCE) != 0)
+		how->force = (r->msg->u.power.flags & WIRE_POWER_FORCE) != 0;
+	if (how->force)
+		(void)text_copy(r->how, sizeof(r->how), VERB_FORCE);
+	if ((flags & OPERATION_KEY) == 0)
+		return;
+	how->key = key;
+	if (key > ' ' && key < 0x7f)
+		(void)text_format(r->how, sizeof(r->how), "%c", (char)key);
+	else
+		(void)text_format(r->how, sizeof(r->how), "%u", key);
+}
+
+/* The guest that it names, if it is to name one. */
+static const char *
+guest_of(const struct request *r)
+{
+	const char *guest = r->msg->u.name.guest; /* first in each such body */
+
+	if ((r->operation->flags & OPERATION_GUEST) != 0 ||
+	    ((r->operation->flags & OPERATION_ALL) != 0 && *guest != '\0'))
+		return guest;
+	return NULL;
+}
+
+/* Have it done, or know why not. */
+static int
+operation_do(struct request *r, const char *guest,
+    const struct verdict *verdict, bool recorded)
+{
+	int err = verdict->err;
+
+	r->args = (struct err_args){ .verb = r->operation->name,
+		.guest = r->guest != NULL ? r->guest->name : NULL,
+		.support = r->broker->policy->support };
+	if (err == VPSH_OK && !recorded &&
+	    (r->operation->flags & OPERATION_POWER) != 0)
+		err = VPSH_ERR_AUDIT;
+	if (err == VPSH_OK) {
+		err = r->operation->handler(r);
+		if (err != VPSH_OK)
+			record_failure(r, err);
+	} else if (err != VPSH_ERR_NO_GUEST)
+		r->args.guest = guest;
+	if (err == VPSH_ERR_DENIED)
+		r->args.detail = r->how;
+	return err;
+}
+
 int
 operation_dispatch(struct broker *b, struct connection *c,
     const struct wire_msg *msg)
 {
 	struct request r = { .broker = b, .connection = c, .msg = msg };
-	const char *guest = NULL;
+	struct operation_how how;
 	struct verdict verdict;
+	const char *guest;
 	size_t i = 0;
 	bool recorded;
 	int err;
@@ -199,29 +338,13 @@ operation_dispatch(struct broker *b, struct connection *c,
 	r.customer = policy_customer(b->policy, connection_customer(c));
 	if (r.operation == NULL || r.customer == NULL)
 		return -1;
-	if ((r.operation->flags & OPERATION_GUEST) != 0)
-		guest = msg->u.name.guest;	/* first in each such body */
-
-	operation_decide(r.operation, r.customer, guest,
-	    (r.operation->flags & OPERATION_VIEW) != 0 &&
-	    (msg->u.attach.flags & WIRE_ATTACH_VIEW) != 0, &verdict);
+	guest = guest_of(&r);
+	how_of(&r, &how);
+	operation_decide(r.operation, r.customer, guest, &how, &verdict);
 	if (guest != NULL && verdict.err == VPSH_OK)
 		r.guest = policy_guest(r.customer, guest);
 	recorded = record_decision(&r, guest, &verdict) == 0;
-
-	r.args = (struct err_args){ .verb = r.operation->name,
-		.guest = r.guest != NULL ? r.guest->name : NULL,
-		.support = b->policy->support };
-	err = verdict.err;
-	if (err == VPSH_OK && !recorded &&
-	    (r.operation->flags & OPERATION_POWER) != 0)
-		err = VPSH_ERR_AUDIT;
-	if (err == VPSH_OK) {
-		err = r.operation->handler(&r);
-		if (err != VPSH_OK)
-			record_failure(&r, err);
-	} else if (err != VPSH_ERR_NO_GUEST)
-		r.args.guest = guest;
+	err = operation_do(&r, guest, &verdict, recorded);
 	if (err != VPSH_OK)
 		connection_say(c, WIRE_REFUSED, msg->head.id, err, &r.args);
 	return 0;
@@ -229,4 +352,6 @@ operation_dispatch(struct broker *b, struct connection *c,
 
 _Static_assert(offsetof(struct wire_name, guest) == 0 &&
     offsetof(struct wire_power, guest) == 0 &&
+    offsetof(struct wire_sysrq, guest) == 0 &&
+    offsetof(struct wire_look, guest) == 0 &&
     offsetof(struct wire_attach, guest) == 0, "a guest's name comes first");

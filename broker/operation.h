@@ -2,6 +2,7 @@
 #ifndef BROKER_OPERATION_H
 #define BROKER_OPERATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,12 +12,16 @@
 
 struct broker;
 struct connection;
+struct job;
 struct request;
 
 #define OPERATION_GUEST	0x1u	/* the body begins with a guest's name */
 #define OPERATION_POWER	0x2u	/* changes a guest: not without a record */
-#define OPERATION_QUIET	0x8u	/* on record only when it is denied */
 #define OPERATION_VIEW	0x4u	/* who only looks needs the right "view" */
+#define OPERATION_QUIET	0x8u	/* on record only when it is denied */
+#define OPERATION_ALL	0x10u	/* the name may be empty: all guests */
+#define OPERATION_FORCE	0x20u	/* may go on to pull the plug */
+#define OPERATION_KEY	0x40u	/* a sysrq, whose right depends on the key */
 
 /*
  * One row per thing that a customer can ask for.  Nothing else is decoded,
@@ -28,6 +33,13 @@ struct operation {
 	enum right	 right;
 	unsigned	 flags;
 	int		(*handler)(struct request *request);
+};
+
+/* What of a request its right depends on, beside the operation. */
+struct operation_how {
+	bool		 look;	/* promises not to write */
+	bool		 force;	/* pulls the plug if not obeyed */
+	uint32_t	 key;	/* of a sysrq; 0: any that does no harm */
 };
 
 /* An allowed request, for its handler. */
@@ -44,18 +56,25 @@ struct request {
 	 */
 	struct err_args			 args;
 	char				 detail[160];
+	char				 how[WIRE_WORD];	/* "b" */
 };
 
 /* The i-th row, NULL past the end. */
 const struct operation *operation_at(size_t i);
 
 /*
- * The only caller of policy_decide(): the verdict on one operation as of
- * now.  look is true for who promises not to write.
+ * The only caller of verb_decide(): the verdict on one operation as of
+ * now.  What it may turn into is decided on as well.
  */
 void	 operation_decide(const struct operation *op,
 	    const struct policy_customer *customer, const char *guest,
-	    bool look, struct verdict *verdict);
+	    const struct operation_how *how, struct verdict *verdict);
+
+/*
+ * Has its owner still the right to what this job is about to do?  Jobs wait,
+ * for their turn or for a guest that does not obey, and policies change.
+ */
+bool	 operation_allows(const struct job *job);
 
 /*
  * Decide on one request, put the decision on record and have it done or

@@ -4,11 +4,13 @@
 
 #include "base/log.h"
 #include "broker/broker.h"
+#include "broker/operation.h"
 #include "wire/err.h"
 
 #define CREATED_MS	2000	/* for the console to have the new pty */
 #define PAUSED_MS	3000	/* for the console to have read it empty */
 #define LEAVE_MS	5000	/* for a worker to end after its result */
+#define LOOK_MS		2000	/* for the watcher to see what was done */
 
 void
 run_kill(const struct job *job)
@@ -24,6 +26,7 @@ run_go(struct job *job)
 	const struct wire_jobid id = { job->number };
 
 	job->phase = 0;
+	follow_changed(job->broker, job->domain);
 	evtimer_del(job->timer);
 	channel_send(job->worker, WIRE_GO, 0, &id, -1);
 }
@@ -51,13 +54,17 @@ run_phase(struct job *job, const struct wire_phase *phase)
 	else if (phase->phase != WIRE_PHASE_PAUSED || !job->kind->stops)
 		return false;
 	job->phase = phase->phase;
+	follow_changed(b, job->domain);
 	if (!channel_ready(b->console) ||
 	    (job->phase == WIRE_PHASE_CREATED && console_is_ready(job))) {
 		run_go(job);
 		return true;
 	}
-	if (job->phase == WIRE_PHASE_PAUSED)
+	if (job->phase == WIRE_PHASE_PAUSED) {
+		/* Its counters go with it: a last look, for the month. */
+		(void)state_scan(b);
 		channel_send(b->console, WIRE_DRAIN, 0, &job->stream, -1);
+	}
 	job_timer(job, job->phase == WIRE_PHASE_PAUSED ? PAUSED_MS :
 	    CREATED_MS);
 	return true;
@@ -109,10 +116,17 @@ worker_closed(void *arg, const char *why)
 void
 run_start(struct job *job)
 {
-	static const struct channel_ops ops = { worker_frame, worker_closed };
+	static const struct channel_ops ops = { .frame = worker_frame,
+		.closed = worker_closed };
 	struct broker *b = job->broker;
 	struct wire_run run = { .op = (uint32_t)job->op };
 
+	if (job->forced && death_obeyed(job))
+		return;
+	if (!operation_allows(job)) {
+		job_end(job, VPSH_ERR_REVOKED, 0);
+		return;
+	}
 	job->worker = broker_spawn(b, WIRE_WORKER_RUN, job->kind->deadline_ms,
 	    &ops, job, &job->number);
 	if (job->worker == NULL) {
@@ -124,6 +138,7 @@ run_start(struct job *job)
 	if (job->kind->creates)
 		b->jobs.creating++;
 	run.job = job->number;
+	run.key = (uint32_t)job->key;
 	memcpy(run.ref, job->ref, sizeof(run.ref));
 	memcpy(run.customer, job->customer, sizeof(run.customer));
 	memcpy(run.guest, job->guest, sizeof(run.guest));
@@ -132,10 +147,51 @@ run_start(struct job *job)
 	channel_send(job->worker, WIRE_RUN, 0, &run, -1);
 }
 
+/*
+ * Pausing and its end are no event of Xen's, and other events may be on
+ * their way yet.  Who hears that it is done and asks for the next thing is
+ * to meet the guest as it is.
+ */
+static void
+run_look(struct job *job)
+{
+	job->serial = state_scan(job->broker);
+	job_timer(job, LOOK_MS);
+}
+
+static void
+run_looked(struct job *job)
+{
+	job->serial = 0;
+	job_end(job, job->err, job->value);
+}
+
+bool
+run_scanned(struct broker *b, uint32_t serial)
+{
+	struct job *job;
+	bool more;
+
+	/* The end of one may be the beginning or the freeing of others. */
+	do {
+		more = false;
+		TAILQ_FOREACH(job, &b->jobs.list, link) {
+			if (job->serial != 0 && job->serial <= serial)
+				break;
+			more |= job->serial != 0;
+		}
+		if (job != NULL)
+			run_looked(job);
+	} while (job != NULL);
+	return more;
+}
+
 void
 run_timer(struct job *job)
 {
-	if (job->phase != 0)
+	if (job->serial != 0)
+		run_looked(job);
+	else if (job->phase != 0)
 		run_go(job);
 	else
 		run_kill(job);
@@ -147,10 +203,12 @@ run_worker_gone(struct broker *b, const struct wire_gone *gone)
 	struct job *job;
 
 	TAILQ_FOREACH(job, &b->jobs.list, link)
-		if (job->state == JOB_RUNNING && job->number == gone->job)
+		if (job->state == JOB_RUNNING && job->number == gone->job &&
+		    job->serial == 0)
 			break;
 	if (job == NULL)
 		return;
+	channel_drain(job->worker);
 	if (job->broken_off)
 		job_end(job, VPSH_ERR_FAILED, 0);
 	else if (!job->has_result && gone->status == -1)
@@ -161,6 +219,9 @@ run_worker_gone(struct broker *b, const struct wire_gone *gone)
 		job_end(job, VPSH_ERR_WORKER, 0);
 	else if (job->err == VPSH_OK && job->wait_s != 0)
 		job_watch(job);
+	else if (job->err == VPSH_OK && job->kind->looks &&
+	    channel_ready(b->watcher))
+		run_look(job);
 	else
 		job_end(job, job->err, job->value);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,18 +6,16 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/broker.h"
-#include "wire/err.h"
 
-#define SCAN_WAIT_MS	2000
 #define RATE_WINDOW_MS	60000
 #define RESTART_WINDOW_MS (15 * 60 * 1000)
-#define LAST_KEPT_MS	(15 * 60 * 1000)
+#define CPU_APART_MS	100	/* samples that are closer say nothing */
+#define CPU_KEPT_MS	10000
 
 void
 state_init(struct broker *b)
 {
 	TAILQ_INIT(&b->domains.list);
-	TAILQ_INIT(&b->domains.lookouts);
 }
 
 struct domain *
@@ -58,95 +55,23 @@ state_shown(const struct broker *b, const struct domain *d)
 	if (!b->domains.known)
 		return WIRE_STATE_UNKNOWN;
 	if (!d->present) {
-		if (d->holder != NULL && d->holder->kind->creates)
+		/* Few boot again after a poweroff; one that does will show. */
+		if (d->holder != NULL && d->holder->kind->creates &&
+		    !(d->holder->op == WIRE_OP_DEATH && d->poweroff))
 			return WIRE_STATE_STARTING;
 		return d->suspended ? WIRE_STATE_SAVED : WIRE_STATE_OFF;
 	}
 	if (d->watch != NULL && d->now.state == WIRE_STATE_RUNNING &&
 	    d->watch->kind->stops)
 		return WIRE_STATE_STOPPING;
+	/* Our own workers pause it for a moment: nobody asked for that. */
+	if (d->holder != NULL && d->now.state == WIRE_STATE_PAUSED) {
+		if (d->holder->phase == WIRE_PHASE_CREATED)
+			return WIRE_STATE_STARTING;
+		if (d->holder->phase == WIRE_PHASE_PAUSED)
+			return WIRE_STATE_STOPPING;
+	}
 	return (enum wire_state)d->now.state;
-}
-
-static void
-guest_note(const struct policy_guest *g, const struct domain *d, char *note,
-    size_t size)
-{
-	const struct err_args args = { .guest = g->name };
-
-	if (g->closed[0] != '\0')
-		err_sentence(VPSH_ERR_GUEST_CLOSED, &args, note, size);
-	else if (d->holder != NULL)
-		job_describe(d->holder, note, size);
-	else if (d->watch != NULL)
-		job_describe(d->watch, note, size);
-	else if (d->last[0] != '\0' && clock_ms() - d->last_ms < LAST_KEPT_MS)
-		(void)text_copy(note, size, d->last);
-}
-
-static void
-send_guest(struct broker *b, const struct lookout *l,
-    const struct policy_guest *g)
-{
-	struct domain *d = state_of(b, g->domain);
-	struct wire_guest out = { .uptime_ms = -1 };
-
-	if (d == NULL)
-		return;
-	(void)text_copy(out.name, sizeof(out.name), g->name);
-	out.state = (uint32_t)state_shown(b, d);
-	out.boot = d->now.boot;
-	out.rights = g->closed[0] == '\0' ? g->rights : 0;
-	guest_note(g, d, out.note, sizeof(out.note));
-	if (d->present && b->domains.known) {
-		out.elsewhere = d->now.ours == 0;
-		out.memory_kib = d->now.memory_kib;
-		out.cpu_ns = d->now.cpu_ns;
-		out.vcpus = d->now.vcpus;
-		if (d->now.since_ms >= 0)
-			out.uptime_ms = clock_boot_ms() - d->now.since_ms;
-	}
-	connection_send(l->connection, WIRE_GUEST, l->id, &out);
-}
-
-static void
-lookout_answer(struct broker *b, struct lookout *l)
-{
-	const struct policy_customer *customer = policy_customer(b->policy,
-	    connection_customer(l->connection));
-	const struct policy_guest *g;
-	struct wire_count end = { 0 };
-	size_t i;
-
-	for (i = 0; customer != NULL && i < customer->nguests; i++) {
-		g = &customer->guests[i];
-		if (l->guest[0] != '\0' && strcmp(g->name, l->guest) != 0)
-			continue;
-		send_guest(b, l, g);
-		end.count++;
-	}
-	connection_send(l->connection, WIRE_END, l->id, &end);
-}
-
-static void
-lookout_end(struct broker *b, struct lookout *l)
-{
-	TAILQ_REMOVE(&b->domains.lookouts, l, link);
-	connection_pending(l->connection, -1);
-	event_free(l->timer);
-	free(l);
-}
-
-static void
-on_lookout_late(evutil_socket_t socket, short what, void *arg)
-{
-	struct lookout *l = arg;
-	struct broker *b = l->broker;
-
-	(void)socket;
-	(void)what;
-	lookout_answer(b, l);
-	lookout_end(b, l);
 }
 
 static void
@@ -157,52 +82,13 @@ scan(struct broker *b)
 	channel_send(b->watcher, WIRE_SCAN, 0, &ask, -1);
 }
 
-/*
- * A scan under way may have passed the domain in question already; only one
- * that begins after the request says how it is now.
- */
-int
-state_answer_later(struct broker *b, struct connection *c, uint32_t id,
-    const char *guest)
+uint32_t
+state_scan(struct broker *b)
 {
-	struct timeval tv = { SCAN_WAIT_MS / 1000, 0 };
-	struct lookout *l = calloc(1, sizeof(*l));
-
-	if (l == NULL ||
-	    (l->timer = evtimer_new(b->base, on_lookout_late, l)) == NULL) {
-		free(l);
-		return -1;
-	}
-	l->broker = b;
-	l->connection = c;
-	l->id = id;
-	(void)text_copy(l->guest, sizeof(l->guest), guest);
-	TAILQ_INSERT_TAIL(&b->domains.lookouts, l, link);
-	connection_pending(c, 1);
-	if (!channel_ready(b->watcher)) {
-		lookout_answer(b, l);
-		lookout_end(b, l);
-		return 0;
-	}
-	if (b->domains.asked == b->domains.answered)
-		scan(b);
-	else
-		l->serial = 1;
-	l->serial += b->domains.asked;
-	evtimer_add(l->timer, &tv);
-	return 0;
-}
-
-void
-state_forget_connection(struct broker *b, struct connection *c)
-{
-	struct lookout *l, *next;
-
-	for (l = TAILQ_FIRST(&b->domains.lookouts); l != NULL; l = next) {
-		next = TAILQ_NEXT(l, link);
-		if (l->connection == c)
-			lookout_end(b, l);
-	}
+	if (b->domains.asked != b->domains.answered)
+		return b->domains.asked + 1;
+	scan(b);
+	return b->domains.asked;
 }
 
 int
@@ -229,6 +115,43 @@ state_restart_allowed(const struct domain *d)
 }
 
 void
+state_restart_reset(struct domain *d)
+{
+	memset(d->restarts_ms, 0, sizeof(d->restarts_ms));
+	d->looping = d->died = d->reboots = false;
+}
+
+int32_t
+state_cpu(const struct domain *d)
+{
+	return clock_boot_ms() - d->cpu.at_ms < CPU_KEPT_MS ?
+	    d->cpu.permille : -1;
+}
+
+static void
+note_cpu(struct cpu *cpu, const struct wire_domain *now)
+{
+	const struct wire_counters *seen = &now->counters;
+	const struct cpu fresh = { now->boot, now->domid, -1, seen->at_ms,
+		seen->cpu_ns };
+	int64_t ms = seen->at_ms - cpu->at_ms;
+
+	if (seen->at_ms <= 0)
+		return;
+	if (cpu->boot != now->boot || cpu->domid != now->domid || ms < 0 ||
+	    seen->cpu_ns < cpu->ns || ms > CPU_KEPT_MS) {
+		*cpu = fresh;
+	} else if (ms >= CPU_APART_MS) {
+		uint64_t share = (seen->cpu_ns - cpu->ns) / (uint64_t)ms /
+		    1000;
+
+		*cpu = fresh;
+		cpu->permille = share > INT32_MAX ? INT32_MAX :
+		    (int32_t)share;
+	}
+}
+
+void
 state_watcher_new(struct broker *b)
 {
 	log_info("the watcher is there");
@@ -240,13 +163,9 @@ state_watcher_new(struct broker *b)
 void
 state_watcher_lost(struct broker *b)
 {
-	struct lookout *l;
-
 	b->domains.known = false;
-	while ((l = TAILQ_FIRST(&b->domains.lookouts)) != NULL) {
-		lookout_answer(b, l);
-		lookout_end(b, l);
-	}
+	(void)run_scanned(b, UINT32_MAX);
+	follow_changed(b, NULL);
 }
 
 /* It came back by itself: remember when, for state_restart_allowed(). */
@@ -254,15 +173,27 @@ static void
 note_restart(struct domain *d)
 {
 	d->died = false;
+	d->reboots |= d->poweroff;
 	memmove(&d->restarts_ms[0], &d->restarts_ms[1],
 	    sizeof(d->restarts_ms) - sizeof(d->restarts_ms[0]));
 	d->restarts_ms[STATE_RESTARTS - 1] = clock_ms();
+}
+
+/* Is there more to it than what it used meanwhile? */
+static bool
+is_change(const struct domain *d, const struct wire_domain *now)
+{
+	struct wire_domain was = d->now;
+
+	was.counters = now->counters;
+	return !d->present || memcmp(&was, now, sizeof(was)) != 0;
 }
 
 void
 state_domain(struct broker *b, const struct wire_domain *now)
 {
 	struct domain *d;
+	bool change;
 
 	/* Bounded by the policy, whatever the watcher tells us. */
 	if (policy_by_domain(b->policy, now->domain) == NULL ||
@@ -270,13 +201,23 @@ state_domain(struct broker *b, const struct wire_domain *now)
 	    now->reason > WIRE_REASON_DESTROYED ||
 	    (d = state_of(b, now->domain)) == NULL)
 		return;
-	if (d->died && now->boot != d->now.boot &&
-	    now->reason == WIRE_REASON_NONE)
-		note_restart(d);
+	if (now->boot != d->now.boot && now->reason == WIRE_REASON_NONE) {
+		d->looping = false;
+		if (d->died)
+			note_restart(d);
+	}
+	if (now->domid == d->buried && now->reason == WIRE_REASON_NONE)
+		d->buried = 0;
+	note_cpu(&d->cpu, now);
+	change = is_change(d, now);
 	d->now = *now;
 	d->watcher = b->domains.watcher;
 	d->present = true;
 	d->suspended = now->reason == WIRE_REASON_SUSPEND;
+	if (change)
+		follow_changed(b, d);
+	else
+		follow_counted(b, d);
 	job_domain_changed(b, d);
 }
 
@@ -295,19 +236,22 @@ state_gone(struct broker *b, const struct wire_domain *last)
 	d->present = false;
 	d->suspended = last->reason == WIRE_REASON_SUSPEND ||
 	    last->state == WIRE_STATE_SAVED;
+	follow_changed(b, d);
 	job_domain_changed(b, d);
 }
 
 void
 state_scanned(struct broker *b, const struct wire_serial *result)
 {
+	bool known = b->domains.known, more;
 	struct domain *d;
-	struct lookout *l, *next;
 
 	if (result->serial != b->domains.asked)
 		return;
 	b->domains.answered = result->serial;
 	b->domains.known = result->ok != 0;
+	if (b->domains.known != known)
+		follow_changed(b, NULL);
 	/*
 	 * What this watcher has not mentioned ended while nobody looked; what
 	 * died before Xen was known to answer is looked at now.
@@ -316,16 +260,12 @@ state_scanned(struct broker *b, const struct wire_serial *result)
 		if (!b->domains.known || !d->present)
 			continue;
 		d->present = d->watcher == b->domains.watcher;
+		if (!d->present)
+			follow_changed(b, d);
 		job_domain_changed(b, d);
 	}
-	for (l = TAILQ_FIRST(&b->domains.lookouts); l != NULL; l = next) {
-		next = TAILQ_NEXT(l, link);
-		if (l->serial > result->serial)
-			continue;
-		lookout_answer(b, l);
-		lookout_end(b, l);
-	}
-	if (!TAILQ_EMPTY(&b->domains.lookouts) &&
-	    b->domains.asked == b->domains.answered)
+	more = run_scanned(b, result->serial);
+	more |= look_scanned(b, result->serial);
+	if (more && b->domains.asked == b->domains.answered)
 		scan(b);
 }

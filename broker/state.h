@@ -11,15 +11,18 @@
 #include "wire/wire.h"
 
 struct broker;
-struct connection;
-struct event;
 struct job;
 
 /* Each class has its own allowance, so that none uses up another's. */
 enum rate_class {
-	RATE_BOOT,		/* start, reboot, reset */
+	RATE_START,
 	RATE_SHUTDOWN,
+	RATE_REBOOT,
+	RATE_RESET,
 	RATE_DESTROY,
+	RATE_PAUSE,
+	RATE_UNPAUSE,
+	RATE_SYSRQ,
 	RATE_CONSOLE,
 	RATE_CLASSES
 };
@@ -30,6 +33,15 @@ struct rate {
 };
 
 #define STATE_RESTARTS	5
+
+/* How busy its vcpus were between the last two samples. */
+struct cpu {
+	uint64_t boot;
+	uint32_t domid;
+	int32_t	 permille;	/* of one vcpu; -1: not known */
+	int64_t	 at_ms;		/* of the newer one, clock_boot_ms(); 0: none */
+	uint64_t ns;
+};
 
 /* A Xen domain that some guest of the policy is: what we know of it. */
 struct domain {
@@ -49,25 +61,20 @@ struct domain {
 	uint32_t		 ready_domid;
 	/* When a death of its own accord had it booted again. */
 	bool			 died;
+	bool			 poweroff;	/* of that kind */
+	bool			 reboots;	/* after a poweroff, too */
 	uint32_t		 buried;	/* domid: its end was seen to */
+	int64_t			 unburied_ms;	/* when that failed; 0: never */
 	int64_t			 restarts_ms[STATE_RESTARTS];
+	bool			 looping;	/* was not booted again */
+	bool			 changed;	/* followers have to hear */
+	bool			 counted;	/* of them who count do */
+	struct cpu		 cpu;
 	struct rate		 rates[RATE_CLASSES];
-};
-
-/* A request that waits until the watcher has looked once more. */
-struct lookout {
-	TAILQ_ENTRY(lookout)	 link;		/* domains.lookouts */
-	struct broker		*broker;
-	struct connection	*connection;
-	uint32_t		 id;		/* of the request */
-	char			 guest[WIRE_NAME];	/* empty: all */
-	uint32_t		 serial;	/* of the scan it waits for */
-	struct event		*timer;
 };
 
 struct domains {
 	TAILQ_HEAD(, domain)	 list;
-	TAILQ_HEAD(, lookout)	 lookouts;
 	unsigned		 watcher;	/* counts watchers */
 	uint32_t		 asked;		/* serial of the newest scan */
 	uint32_t		 answered;
@@ -85,10 +92,15 @@ void	 state_prune(struct broker *b);
 /* What a customer sees: enum wire_state with our own jobs counted in. */
 enum wire_state state_shown(const struct broker *b, const struct domain *d);
 
-/* Answer LIST (guest "") or STATUS when the watcher has looked.  0 or -1. */
-int	 state_answer_later(struct broker *b, struct connection *c,
-	    uint32_t id, const char *guest);
-void	 state_forget_connection(struct broker *b, struct connection *c);
+/* How busy it is; -1 when nobody has looked within the last 10 s. */
+int32_t	 state_cpu(const struct domain *d);
+
+/*
+ * Have the watcher look.  Returns the serial to wait for: a scan under way
+ * may have passed the domain in question already, so only one that begins
+ * later says how it is now.
+ */
+uint32_t state_scan(struct broker *b);
 
 /*
  * May one more be done now?  Counts it and returns 0, or the seconds until
@@ -98,6 +110,8 @@ int	 state_rate(struct rate *rate, int per_minute);
 
 /* Will it be booted again after this death?  No: it dies too often. */
 bool	 state_restart_allowed(const struct domain *d);
+/* Somebody boots it who knows: from here on deaths count anew. */
+void	 state_restart_reset(struct domain *d);
 
 void	 state_watcher_new(struct broker *b);
 void	 state_watcher_lost(struct broker *b);

@@ -25,6 +25,12 @@ viewer_init(struct broker *b)
 	TAILQ_INIT(&b->viewers.list);
 }
 
+static bool
+viewer_may_write(const struct viewer *v)
+{
+	return v->operation->type == WIRE_CONSOLE && !v->look;
+}
+
 static void
 record(struct broker *b, const struct viewer *v, const char *event)
 {
@@ -92,16 +98,31 @@ viewer_forget_connection(struct broker *b, const struct connection *c)
 void
 viewer_recheck_all(struct broker *b)
 {
+	struct operation_how how = { 0 };
 	struct viewer *v;
 	struct verdict verdict;
 
 	TAILQ_FOREACH(v, &b->viewers.list, link) {
+		how.look = v->look;
 		operation_decide(v->operation,
 		    policy_customer(b->policy, v->customer), v->guest,
-		    v->look, &verdict);
+		    &how, &verdict);
 		if (verdict.err != VPSH_OK)
 			viewer_revoke(b, v);
 	}
+}
+
+void
+viewer_describe(const struct broker *b, const struct connection *c,
+    struct wire_session *out)
+{
+	const struct viewer *v;
+
+	TAILQ_FOREACH(v, &b->viewers.list, link)
+		if (v->connection == c) {
+			memcpy(out->guest, v->guest, sizeof(out->guest));
+			out->may_write = viewer_may_write(v);
+		}
 }
 
 static int
@@ -143,14 +164,18 @@ grant(const struct request *r, const struct viewer *v,
 	const struct wire_attach *ask = &r->msg->u.attach;
 	const struct policy_guest *first = policy_by_domain(
 	    r->broker->policy, d->name);
-	bool may_write = r->operation->type == WIRE_CONSOLE && !v->look;
+	bool may_write = viewer_may_write(v);
 	struct wire_grant to_console = { .viewer = v->number,
 		.from = ask->from, .tail = ask->tail, .may_write = may_write,
-		.log = (ask->flags & WIRE_ATTACH_LOG) != 0 };
+		.flags = ask->flags & (WIRE_ATTACH_FOLLOW | WIRE_ATTACH_BOOT),
+		.since_ms = ask->since_ms };
 	struct wire_attached to_client = { .viewer = v->number,
 		.may_write = may_write,
 		.state = (uint32_t)state_shown(r->broker, d) };
 
+	/* The right that was asked for decides, not the flag. */
+	if (r->operation->type == WIRE_LOG)
+		to_console.flags |= WIRE_ATTACH_LOG;
 	(void)text_copy(to_console.customer, sizeof(to_console.customer),
 	    first->owner);
 	(void)text_copy(to_console.guest, sizeof(to_console.guest),

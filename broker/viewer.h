@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "wire/wire.h"
+
 struct broker;
 struct connection;
 struct request;
@@ -32,6 +34,10 @@ void	 viewer_gone_all(struct broker *b);
 
 void	 viewer_forget_connection(struct broker *b,
 	    const struct connection *c);
+
+/* Which console that connection shows, if any. */
+void	 viewer_describe(const struct broker *b, const struct connection *c,
+	    struct wire_session *out);
 
 /* The policy changed: end what is not allowed any more. */
 void	 viewer_recheck_all(struct broker *b);

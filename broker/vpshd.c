@@ -2,15 +2,14 @@
 #include <sys/capability.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -69,6 +68,25 @@ prepare_run(const char *run)
 		fatal("cannot lock %s; is another vpshd running? %m", path);
 }
 
+/* Listen, or tidy up.  0666: it is the kernel that says who connects. */
+static void
+doors(struct vpshd *d, const char *run, bool listening)
+{
+	struct group *g = geteuid() == 0 ? getgrnam("vpsh-operator") : NULL;
+	char path[PATH_MAX];
+	int i;
+
+	for (i = 0; i < VPSHD_DOORS; i++) {
+		(void)text_format(path, sizeof(path), "%s/%s.sock", run,
+		    i == 0 ? "broker" : "operator");
+		if (!listening)
+			unlink(path);
+		else if ((d->doors[i] = fd_listen(path, i == 0 ? 0666 : 0660,
+		    i == 0 || g == NULL ? getegid() : g->gr_gid)) == -1)
+			fatal("cannot listen on %s: %m", path);
+	}
+}
+
 static void
 on_chld(evutil_socket_t number, short what, void *arg)
 {
@@ -105,7 +123,7 @@ int
 main(int argc, char **argv)
 {
 	static struct vpshd d;
-	char run[PATH_MAX], path[PATH_MAX];
+	char run[PATH_MAX - 32];
 	int c;
 
 	d.libexec = VPSH_LIBEXEC;
@@ -121,14 +139,10 @@ main(int argc, char **argv)
 	log_open("vpshd", d.prefix != NULL);
 	umask(022);
 	if (text_format(run, sizeof(run), "%s%s", d.prefix != NULL ?
-	    d.prefix : "", VPSH_RUN) == -1 ||
-	    text_format(path, sizeof(path), "%s/broker.sock", run) == -1)
+	    d.prefix : "", VPSH_RUN) == -1)
 		fatal("%s: too long", d.prefix);
 	prepare_run(run);
-	/* 0666: who connects is known by the kernel, not by the mode. */
-	d.listener = fd_listen(path, 0666, getegid());
-	if (d.listener == -1)
-		fatal("cannot listen on %s: %m", path);
+	doors(&d, run, true);
 
 	/* 2. Privilege: uid 0 stays, most of what it means goes. */
 	if (chdir("/") == -1)
@@ -147,7 +161,7 @@ main(int argc, char **argv)
 	if (worker_init_all(&d) == -1 || child_init_all(&d) == -1)
 		fatal("no memory");
 	event_base_dispatch(d.base);
-	unlink(path);
+	doors(&d, run, false);
 	log_info("stopped");
 	return 0;
 }

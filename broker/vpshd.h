@@ -20,6 +20,7 @@ struct event_base;
  */
 #define VPSHD_CHILDREN	3
 #define VPSHD_WORKERS	64
+#define VPSHD_DOORS	2
 
 /* A long-lived child or a job's worker: the leader of its own group. */
 struct process {
@@ -45,7 +46,7 @@ struct vpshd {
 	struct event_base	*base;
 	const char		*prefix;	/* of run-time paths, or NULL */
 	const char		*libexec;
-	int			 listener;
+	int			 doors[VPSHD_DOORS];	/* wire_door - 1 */
 	bool			 stopping;
 	struct process		 children[VPSHD_CHILDREN];
 	struct process		 workers[VPSHD_WORKERS];

@@ -78,14 +78,16 @@ introduce(struct process *a, struct process *b)
 static void
 child_welcome(struct process *c)
 {
-	const struct wire_empty empty = { 0 };
+	struct wire_listener door = { WIRE_DOOR_CUSTOMERS };
 	struct process *other = c->vpshd->children;
 
 	log_info("%s runs (pid %d)", c->program, (int)c->pid);
 	c->greeted = true;
 	evtimer_del(c->timer);
-	if (c->role == WIRE_ROLE_BROKER)
-		child_send(c, WIRE_LISTENER, &empty, c->vpshd->listener);
+	for (; c->role == WIRE_ROLE_BROKER && door.door <= VPSHD_DOORS;
+	     door.door++)
+		child_send(c, WIRE_LISTENER, &door,
+		    c->vpshd->doors[door.door - 1]);
 	for (; other < c->vpshd->children + VPSHD_CHILDREN; other++)
 		if (other != c && other->greeted && c->greeted)
 			introduce(c, other);

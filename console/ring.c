@@ -28,15 +28,17 @@ head_fill(const struct ring *ring)
 {
 	struct ring_head *head = ring->head;
 
-	memset(head, 0, sizeof(*head));
 	head->version = RING_VERSION;
 	head->size = RING_DATA;
 	head->end = ring->end;
 	head->floor = ring->floor;
+	head->reading = head->zero = 0;
+	head->next_stamp = ring->stamps.next;
+	head->next_mark = ring->marks.next;
 	memcpy(head->customer, ring->customer, sizeof(head->customer));
 	memcpy(head->guest, ring->guest, sizeof(head->guest));
 	/* Last: without it the file counts as damaged and is wiped. */
-	head->magic = RING_MAGIC;
+	__atomic_store_n(&head->magic, RING_MAGIC, __ATOMIC_SEQ_CST);
 }
 
 static bool
@@ -108,6 +110,7 @@ ring_settle(struct ring *ring)
 	ring->cut = 0;
 	ring->file = false;
 	ring->floor = ring->end;
+	ring_index_forget(ring);
 	head_fill(ring);
 	log_error("ring of %s/%s was cut short: its bytes are lost, new ones "
 		  "are kept in memory",
@@ -139,7 +142,8 @@ static void
 ring_map(struct ring *ring, void *memory)
 {
 	ring->head = memory;
-	ring->data = (uint8_t *)memory + RING_PAGE;
+	ring->index = (void *)((uint8_t *)memory + RING_PAGE);
+	ring->data = (uint8_t *)memory + RING_FRONT;
 	LIST_INSERT_HEAD(&mapped, ring, link);
 }
 
@@ -151,6 +155,7 @@ ring_unmap(struct ring *ring)
 	LIST_REMOVE(ring, link);
 	(void)munmap(ring->head, WIRE_RING_BYTES);
 	ring->head = NULL;
+	ring->index = NULL;
 	ring->data = NULL;
 	ring->file = false;
 }
@@ -171,6 +176,7 @@ ring_adopt(struct ring *ring)
 	ring->head->reading = 0;
 	ring->end = ring->head->end;
 	ring->floor = ring->head->floor;
+	ring_index_load(ring);
 	return torn ? RING_TORN : RING_RESUMED;
 }
 
@@ -178,6 +184,7 @@ ring_adopt(struct ring *ring)
 static enum ring_found
 ring_found_anew(struct ring *ring, const void *old)
 {
+	const size_t magic = sizeof(ring->head->magic);
 	enum ring_found found = RING_NEW;
 
 	if (!head_is_new(ring->head)) {
@@ -185,7 +192,8 @@ ring_found_anew(struct ring *ring, const void *old)
 		found = RING_REFUSED;
 	}
 	if (old != NULL)
-		memcpy(ring->data, (const uint8_t *)old + RING_PAGE, RING_DATA);
+		memcpy((uint8_t *)ring->head + magic,
+		    (const uint8_t *)old + magic, WIRE_RING_BYTES - magic);
 	head_fill(ring);
 	return found;
 }
@@ -251,7 +259,7 @@ ring_ready(struct ring *ring, const char *customer, const char *guest)
 /* --- bytes --------------------------------------------------------------- */
 
 ssize_t
-ring_read(struct ring *ring, int fd)
+ring_read(struct ring *ring, int fd, int64_t wall_ms)
 {
 	size_t at = POSITION(ring->end), room = RING_DATA - at;
 	ssize_t n;
@@ -270,6 +278,7 @@ ring_read(struct ring *ring, int fd)
 		n = read(fd, ring->data + at, room);
 	}
 	if (n > 0) {
+		ring_stamp(ring, wall_ms);
 		ring->end += (uint64_t)n;
 		__atomic_store_n(&ring->head->end, ring->end, __ATOMIC_SEQ_CST);
 	}
@@ -344,9 +353,11 @@ ring_resolve(struct ring *ring, uint64_t from, size_t tail)
 	return tail == 0 ? end : line_start(ring, end - tail);
 }
 
-void
+bool
 ring_set_boot(struct ring *ring, uint64_t boot)
 {
-	if (boot > ring->head->boot)
-		ring->head->boot = boot;
+	if (boot <= ring->head->boot)
+		return false;
+	ring->head->boot = boot;
+	return true;
 }

@@ -168,6 +168,17 @@ watch_pty(struct server *server, const struct wire_pty *who, int fds[])
 	fd_close(&fds[2]);
 }
 
+/* Of a guest that is off: its log is all that it has. */
+static void
+watch_ring(struct server *server, const struct wire_pty *who, int *fd)
+{
+	struct stream *stream = stream_get(server, who->customer, who->guest);
+
+	if (stream != NULL && !ring_is_taken(server, stream, *fd))
+		stream_remember(stream, *fd);
+	fd_close(fd);
+}
+
 static void
 watch_drop(struct server *server, const struct wire_pty *who)
 {
@@ -192,6 +203,8 @@ watch_frame(void *arg, struct wire_msg *msg, int fds[], size_t nfds)
 	}
 	if (msg->head.type == WIRE_PTY)
 		watch_pty(server, &msg->u.pty, fds);
+	else if (msg->head.type == WIRE_RING)
+		watch_ring(server, &msg->u.pty, &fds[0]);
 	else
 		watch_drop(server, &msg->u.pty);
 	return true;
@@ -200,8 +213,28 @@ watch_frame(void *arg, struct wire_msg *msg, int fds[], size_t nfds)
 static void
 watch_hello(void *arg)
 {
-	(void)arg;
+	const struct timeval time = { SERVER_TELL_S, 0 };
+	struct server *server = arg;
+
 	log_info("the watcher is here");
+	if (!server->told)
+		(void)event_add(server->tell, &time);
+}
+
+/* Whoever still waits for a ring waits for one that is not there. */
+static void
+watch_has_told(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	struct stream *stream;
+	struct viewer *viewer;
+
+	(void)fd;
+	(void)what;
+	server->told = true;
+	TAILQ_FOREACH(stream, &server->streams, link)
+		TAILQ_FOREACH(viewer, &stream->viewers, link)
+			viewer_wake(viewer);
 }
 
 static void
@@ -349,6 +382,8 @@ static const struct channel_ops super_ops = { .hello = super_hello,
 int
 server_init(struct server *server, struct event_base *base, int control)
 {
+	const struct timeval alone = { SERVER_ALONE_S, 0 };
+
 	memset(server, 0, sizeof(*server));
 	server->base = base;
 	TAILQ_INIT(&server->streams);
@@ -359,7 +394,9 @@ server_init(struct server *server, struct event_base *base, int control)
 	channel_init(&server->watch, base, "the watcher", WIRE_ROLE_WATCH,
 	    WIRE_WATCH_CONSOLE, &watch_ops, server);
 	server->orphans = evtimer_new(base, orphans_end, server);
-	if (server->orphans == NULL)
+	server->tell = evtimer_new(base, watch_has_told, server);
+	if (server->orphans == NULL || server->tell == NULL ||
+	    event_add(server->tell, &alone) == -1)
 		return -1;
 	channel_open(&server->super, control);
 	return 0;
@@ -376,6 +413,7 @@ server_free(struct server *server)
 	while ((stream = TAILQ_FIRST(&server->streams)) != NULL)
 		stream_drop(server, stream);
 	event_free(server->orphans);
+	event_free(server->tell);
 }
 
 /* --- news for the others ------------------------------------------------- */

@@ -23,6 +23,10 @@
  */
 #define SERVER_ORPHAN_S		60
 
+/* How long a watcher has to hand over the rings that there are. */
+#define SERVER_TELL_S		1
+#define SERVER_ALONE_S		5	/* the same, without a watcher */
+
 /*
  * The console server: takes ptys from the watcher and viewers from the
  * broker, and brings them together.  It decides nothing about who may.
@@ -32,6 +36,8 @@ struct server {
 	struct channel		 super;
 	struct channel		 broker;
 	struct channel		 watch;
+	bool			 told;		/* what rings there are */
+	struct event		*tell;
 	unsigned		 generation;	/* counts brokers */
 	struct event		*orphans;
 	TAILQ_HEAD(, stream)	 streams;

@@ -39,28 +39,21 @@ stream_pump(struct stream *stream)
 	}
 }
 
-void
-stream_mark(struct stream *stream, const char *text)
+static void
+mark_put(struct stream *stream, const char *text, bool boot)
 {
-	struct stream_mark *mark =
-	    &stream->marks[stream->next_mark % STREAM_MARKS];
 	struct viewer *viewer;
 
-	mark->offset = ring_end(&stream->ring);
-	(void)text_copy(mark->text, sizeof(mark->text), text);
-	stream->next_mark++;
+	ring_mark(&stream->ring, clock_wall_ms(), boot, text);
 	TAILQ_FOREACH(viewer, &stream->viewers, link)
 		viewer_wake(viewer);
 }
 
-const struct stream_mark *
-stream_mark_at(const struct stream *stream, uint64_t *number)
+void
+stream_mark(struct stream *stream, const char *text)
 {
-	if (*number + STREAM_MARKS < stream->next_mark)
-		*number = stream->next_mark - STREAM_MARKS;
-	if (*number == stream->next_mark)
-		return NULL;
-	return &stream->marks[*number % STREAM_MARKS];
+	if (ring_ready(&stream->ring, stream->customer, stream->guest) == 0)
+		mark_put(stream, text, false);
 }
 
 /* --- the pty ------------------------------------------------------------- */
@@ -113,7 +106,7 @@ pty_take(struct stream *stream, size_t max)
 	ssize_t n = 0;
 
 	while (taken < max) {
-		n = ring_read(&stream->ring, stream->fd);
+		n = ring_read(&stream->ring, stream->fd, clock_wall_ms());
 		if (n > 0) {
 			taken += (size_t)n;
 			continue;
@@ -216,7 +209,6 @@ ring_find(struct stream *stream, int fd)
 	uint64_t end = ring_end(&stream->ring);
 	enum ring_found found = RING_SAME;
 	struct viewer *viewer;
-	size_t i;
 
 	if (fd != -1 &&
 	    ring_bind(&stream->ring, fd, stream->customer, stream->guest,
@@ -230,20 +222,24 @@ ring_find(struct stream *stream, int fd)
 		    stream->customer, stream->guest);
 	if (ring_ready(&stream->ring, stream->customer, stream->guest) == -1)
 		return -1;
-	if (ring_end(&stream->ring) != end)
-		for (i = 0; i < STREAM_MARKS; i++)
-			stream->marks[i].offset = ring_end(&stream->ring);
 	TAILQ_FOREACH(viewer, &stream->viewers, link) {
 		if (!had)
 			viewer_place(viewer);
 		else if (ring_end(&stream->ring) != end)
-			viewer->offset = ring_end(&stream->ring);
+			viewer_move_on(viewer);
+		viewer_wake(viewer);
 	}
 	if (found == RING_TORN)
 		stream_mark(stream,
-		    "the console service was restarted; "
-		    "bytes of one read may be missing here");
+		    "console service restarted; bytes may be missing here");
 	return 0;
+}
+
+void
+stream_remember(struct stream *stream, int ring)
+{
+	if (stream->ring.head == NULL)
+		(void)ring_find(stream, ring);
 }
 
 static bool
@@ -261,21 +257,25 @@ pty_prepare(const struct stream *stream, int pty, dev_t *tty)
 	return true;
 }
 
-/* Say that there is a console again, unless nobody noticed that not. */
+/*
+ * Say that there is a console again, unless nobody noticed that not.  A boot
+ * number of 0 is that of a domain whose boots nobody counts.
+ */
 static void
 mark_opened(struct stream *stream, const struct wire_pty *who, bool renewed)
 {
-	char text[WIRE_TEXT];
+	bool boot = ring_set_boot(&stream->ring, who->boot) || who->boot == 0;
+	char text[RING_MARK_TEXT];
 
 	if (renewed)
 		return;
 	if (who->boot != 0)
 		(void)text_format(text, sizeof(text),
-		    "console opened (boot %llu)",
+		    "console opened%s (boot %llu)", boot ? "" : " again",
 		    (unsigned long long)who->boot);
 	else
 		(void)text_copy(text, sizeof(text), "console opened");
-	stream_mark(stream, text);
+	mark_put(stream, text, boot);
 }
 
 static int
@@ -342,7 +342,6 @@ stream_open(struct stream *stream, const struct wire_pty *who, int pty,
 		return -1;
 	}
 	mark_opened(stream, who, renewed);
-	ring_set_boot(&stream->ring, who->boot);
 	input_flush(stream);
 	server_ready(stream);
 	return 0;
@@ -412,7 +411,7 @@ writer_set(struct stream *stream, struct viewer *writer)
 		viewer_resume(stream->writer);
 	stream->writer = writer;
 	TAILQ_FOREACH(viewer, &stream->viewers, link) {
-		viewer->writer_due = true;
+		viewer->writer_due = !viewer->log;
 		viewer_wake(viewer);
 	}
 }
@@ -457,7 +456,7 @@ stream_take(struct stream *stream, struct viewer *viewer)
 		viewer->input_ms = clock_ms();
 		writer_set(stream, viewer);
 	} else {
-		viewer->writer_due = true;
+		viewer->writer_due = !viewer->log;
 		viewer_wake(viewer);
 	}
 }

@@ -23,9 +23,6 @@ struct server;
  * the time, watched or not: what is not read dies with the domain.
  */
 
-/* Lines of ours that are kept, to be shown in their place in the stream. */
-#define STREAM_MARKS	8
-
 /* Input that waits for the guest to take it. */
 #define STREAM_INPUT	65536
 
@@ -35,11 +32,6 @@ struct server;
 /* Drained is: silent this long, or this long after it was asked for. */
 #define STREAM_QUIET_MS	500
 #define STREAM_DRAIN_MS	3000
-
-struct stream_mark {
-	uint64_t	offset;
-	char		text[WIRE_TEXT];
-};
 
 struct stream {
 	TAILQ_ENTRY(stream)	 link;		/* server::streams */
@@ -60,9 +52,6 @@ struct stream {
 	struct viewer		*writer;
 	uint8_t			*input;		/* NULL: empty */
 	size_t			 input_len;
-
-	struct stream_mark	 marks[STREAM_MARKS];
-	uint64_t		 next_mark;	/* number of the next */
 
 	bool			 draining;
 	int64_t			 drain_until;
@@ -86,15 +75,17 @@ bool		 stream_idle(const struct stream *stream);
 int		 stream_open(struct stream *stream, const struct wire_pty *who,
 		    int pty, int lock, int ring);
 
+/*
+ * The ring of a guest that has no console now, so that its log can be seen.
+ * It stays the caller's.
+ */
+void		 stream_remember(struct stream *stream, int ring);
+
 /* Let the pty go, if it has one; text is the mark. */
 void		 stream_close(struct stream *stream, const char *text);
 
 /* A line for all viewers, in its place in the stream. */
 void		 stream_mark(struct stream *stream, const char *text);
-
-/* The mark of that number, or the oldest one kept behind it; may be NULL. */
-const struct stream_mark *stream_mark_at(const struct stream *stream,
-		    uint64_t *number);
 
 /* Answer DRAINED when the guest has nothing more to say. */
 void		 stream_drain(struct stream *stream);

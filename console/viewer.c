@@ -23,22 +23,66 @@ enum sent {
 	SENT_FAILED
 };
 
+/*
+ * The first mark that it has not passed.  One that goes on where it was has
+ * seen the marks that stand there.
+ */
+static void
+place_mark(struct viewer *viewer)
+{
+	uint64_t passed = viewer->offset;
+	struct ring_mark mark;
+
+	if (viewer->from != WIRE_FROM_TAIL)
+		passed++;
+	viewer->mark = 0;
+	while (ring_mark_at(&viewer->stream->ring, &viewer->mark, &mark) &&
+	    mark.offset < passed)
+		viewer->mark++;
+}
+
+static void
+place_end(struct viewer *viewer)
+{
+	viewer->until = ring_end(&viewer->stream->ring);
+	viewer->until_mark = viewer->stream->ring.marks.next;
+}
+
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 void
 viewer_place(struct viewer *viewer)
 {
 	struct stream *stream = viewer->stream;
-	uint64_t end = ring_end(&stream->ring);
+	struct ring *ring = &stream->ring;
 
-	viewer->offset = ring_resolve(&stream->ring, viewer->from,
-	    viewer->tail);
-	if (viewer->offset > end) {
-		/* The ring is younger than what it saw: all of it is new. */
-		viewer->offset = ring_start(&stream->ring);
-		viewer->note = "the console's memory was lost; what was "
-			       "printed meanwhile is missing";
-		viewer->note_at = viewer->offset;
+	viewer->offset = ring_resolve(ring, viewer->from, viewer->tail);
+	/* The ring is younger than what it saw: all of it is new. */
+	if (ring->head != NULL && viewer->offset > ring_end(ring)) {
+		viewer->offset = ring_start(ring);
+		viewer->lost = true;
 	}
-	viewer->until = end;
+	/* Without a console the boot that is meant is the next one. */
+	if (viewer->boot && viewer->from == WIRE_FROM_TAIL)
+		viewer->offset = later(viewer->offset,
+		    stream->fd == -1 ? ring_end(ring) : ring_boot_start(ring));
+	if (viewer->since_ms != -1)
+		viewer->offset = later(viewer->offset,
+		    ring_since(ring, viewer->since_ms));
+	place_mark(viewer);
+	place_end(viewer);
+}
+
+void
+viewer_move_on(struct viewer *viewer)
+{
+	place_end(viewer);
+	viewer->offset = viewer->until;
+	viewer->mark = viewer->until_mark;
 }
 
 static void
@@ -193,15 +237,83 @@ send_end(struct viewer *viewer, int err)
 	return sent(wire_send(viewer->fd, WIRE_VIEW_END, 0, &body, NULL, 0));
 }
 
+/* When what comes next came, unless that was said. */
+static enum sent
+send_stamp(struct viewer *viewer, int64_t wall_ms)
+{
+	struct wire_stamp body = { viewer->offset, wall_ms };
+	enum sent result;
+
+	if (!viewer->log || wall_ms == -1 || wall_ms == viewer->stamp_ms)
+		return SENT_NOTHING;
+	result = sent(wire_send(viewer->fd, WIRE_STAMP, 0, &body, NULL, 0));
+	if (result == SENT)
+		viewer->stamp_ms = wall_ms;
+	return result;
+}
+
+static enum sent
+send_mark(struct viewer *viewer, const struct ring_mark *mark)
+{
+	enum sent result = send_stamp(viewer, mark->wall_ms);
+
+	if (result != SENT_NOTHING)
+		return result;
+	result = send_event(viewer, mark->text);
+	if (result == SENT) {
+		viewer->mark++;
+		viewer->waiting = false;
+	}
+	return result;
+}
+
+/* A line for it alone. */
+static enum sent
+send_note(struct viewer *viewer, const char *text, bool *due)
+{
+	enum sent result = send_stamp(viewer, viewer->came_ms);
+
+	if (result != SENT_NOTHING)
+		return result;
+	result = send_event(viewer, text);
+	if (result == SENT)
+		*due = false;
+	return result;
+}
+
+/* After a restart nobody knows at once what consoles there are. */
+static enum sent
+send_waiting(struct viewer *viewer)
+{
+	const struct stream *stream = viewer->stream;
+
+	if (stream->fd != -1)
+		viewer->waiting = false;
+	if (!viewer->waiting || !stream->server->told)
+		return SENT_NOTHING;
+	return send_note(viewer, "no console yet; waiting for the guest",
+	    &viewer->waiting);
+}
+
 /* Bytes, up to limit. */
 static enum sent
 send_bytes(struct viewer *viewer, uint64_t limit)
 {
+	struct ring *ring = &viewer->stream->ring;
 	const uint8_t *data;
 	enum sent result;
+	uint64_t next;
 	size_t n;
 
-	n = ring_peek(&viewer->stream->ring, viewer->offset, &data);
+	if (viewer->log && viewer->offset < limit) {
+		result = send_stamp(viewer,
+		    ring_stamp_at(ring, viewer->offset, &next));
+		if (result != SENT_NOTHING)
+			return result;
+		if (limit > next)
+			limit = next;
+	}
+	n = ring_peek(ring, viewer->offset, &data);
 	if (n > WIRE_DATA)
 		n = WIRE_DATA;
 	if (n > limit - viewer->offset)
@@ -219,37 +331,34 @@ send_bytes(struct viewer *viewer, uint64_t limit)
 static enum sent
 send_next(struct viewer *viewer)
 {
-	const struct stream *stream = viewer->stream;
-	const struct stream_mark *mark;
-	uint64_t limit = ring_end(&stream->ring);
+	const struct ring *ring = &viewer->stream->ring;
+	uint64_t limit = ring_end(ring), start = ring_start(ring);
+	struct ring_mark mark;
 	enum sent result;
+	bool marked;
 
 	if (viewer->writer_due)
 		return send_writer(viewer);
-	if (viewer->offset < ring_start(&stream->ring)) {
-		viewer->missed += ring_start(&stream->ring) - viewer->offset;
-		viewer->offset = ring_start(&stream->ring);
+	if (viewer->offset < start) {
+		viewer->missed += start - viewer->offset;
+		viewer->offset = start;
 	}
 	if (viewer->missed > 0)
 		return send_missed(viewer);
-	if (viewer->note != NULL && viewer->offset >= viewer->note_at) {
-		result = send_event(viewer, viewer->note);
-		if (result == SENT)
-			viewer->note = NULL;
-		return result;
-	}
-	mark = stream_mark_at(stream, &viewer->mark);
-	if (mark != NULL && mark->offset <= viewer->offset) {
-		result = send_event(viewer, mark->text);
-		if (result == SENT)
-			viewer->mark++;
-		return result;
-	}
-	if (viewer->log)
+	if (viewer->lost)
+		return send_note(viewer,
+		    "the console's memory was lost; what was printed "
+		    "meanwhile is missing",
+		    &viewer->lost);
+	marked = ring_mark_at(ring, &viewer->mark, &mark);
+	if (marked && mark.offset <= viewer->offset)
+		return send_mark(viewer, &mark);
+	if (viewer->log && !viewer->follow)
 		limit = viewer->until;
-	if (mark != NULL && mark->offset < limit)
-		limit = mark->offset;
-	return send_bytes(viewer, limit);
+	if (marked && mark.offset < limit)
+		limit = mark.offset;
+	result = send_bytes(viewer, limit);
+	return result == SENT_NOTHING ? send_waiting(viewer) : result;
 }
 
 void
@@ -257,6 +366,21 @@ viewer_wake(struct viewer *viewer)
 {
 	viewer->blocked = true;
 	(void)event_add(viewer->writable, NULL);
+}
+
+/* Has it all that there was when it came? */
+static bool
+log_is_over(const struct viewer *viewer)
+{
+	const struct stream *stream = viewer->stream;
+
+	if (!viewer->log || viewer->follow)
+		return false;
+	/* After a restart nobody knows yet what there is. */
+	if (stream->ring.head == NULL && !stream->server->told)
+		return false;
+	return viewer->offset >= viewer->until &&
+	    viewer->mark >= viewer->until_mark;
 }
 
 void
@@ -269,7 +393,7 @@ viewer_pump(struct viewer *viewer)
 	if (viewer->blocked)
 		return;
 	for (turn = 0; turn < TURN_SEND && result == SENT && !over; turn++) {
-		over = viewer->log && viewer->offset >= viewer->until;
+		over = log_is_over(viewer);
 		result = over ? send_end(viewer, VPSH_OK) : send_next(viewer);
 		over = over && result == SENT;
 	}
@@ -277,28 +401,6 @@ viewer_pump(struct viewer *viewer)
 		viewer_fail(viewer);
 	else if (result != SENT_NOTHING)
 		viewer_wake(viewer);
-}
-
-/*
- * The first mark that it has not passed, and what it is told on arrival.  One
- * that goes on where it was has seen the marks that stand there.
- */
-static void
-viewer_greet(struct viewer *viewer)
-{
-	const struct stream *stream = viewer->stream;
-	const struct stream_mark *mark;
-	uint64_t passed = viewer->offset;
-
-	if (viewer->from != WIRE_FROM_TAIL)
-		passed++;
-	while ((mark = stream_mark_at(stream, &viewer->mark)) != NULL &&
-	    mark->offset < passed)
-		viewer->mark++;
-	if (stream->fd == -1 && mark == NULL && viewer->note == NULL) {
-		viewer->note = "no console yet; waiting for the guest";
-		viewer->note_at = ring_end(&stream->ring);
-	}
 }
 
 static void
@@ -328,10 +430,15 @@ viewer_new(struct stream *stream, const struct wire_grant *grant,
 	viewer->stream = stream;
 	viewer->id = grant->viewer;
 	viewer->generation = generation;
-	viewer->may_write = grant->may_write != 0 && grant->log == 0;
-	viewer->log = grant->log != 0;
+	viewer->log = (grant->flags & WIRE_ATTACH_LOG) != 0;
+	viewer->may_write = grant->may_write != 0 && !viewer->log;
+	viewer->follow = (grant->flags & WIRE_ATTACH_FOLLOW) != 0;
+	viewer->boot = (grant->flags & WIRE_ATTACH_BOOT) != 0;
 	viewer->from = grant->from;
 	viewer->tail = grant->tail;
+	viewer->since_ms = viewer->log ? grant->since_ms : -1;
+	viewer->stamp_ms = -1;
+	viewer->came_ms = clock_wall_ms() / 1000 * 1000;
 	viewer->fd = fd;
 	viewer->input_ms = clock_ms();
 	(void)text_copy(viewer->who, sizeof(viewer->who), grant->who);
@@ -346,8 +453,8 @@ viewer_new(struct stream *stream, const struct wire_grant *grant,
 		viewer_free(viewer);
 		return NULL;
 	}
+	viewer->waiting = stream->fd == -1 && (!viewer->log || viewer->follow);
 	viewer_place(viewer);
-	viewer_greet(viewer);
 	stream_join(stream, viewer);
 	viewer_wake(viewer);
 	return viewer;

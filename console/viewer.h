@@ -29,9 +29,12 @@ struct viewer {
 	unsigned		 generation;	/* which broker that was */
 	char			 who[WIRE_NAME];
 	bool			 may_write;
-	bool			 log;		/* ends at until */
+	bool			 log;		/* is told when bytes came */
+	bool			 follow;	/* a log with no end */
 	uint64_t		 from;		/* as asked for */
 	size_t			 tail;
+	bool			 boot;		/* and no earlier boot */
+	int64_t			 since_ms;	/* and not before; -1 */
 
 	int			 fd;
 	struct event		*readable;
@@ -41,12 +44,15 @@ struct viewer {
 	bool			 stalled;	/* its input has to wait */
 
 	uint64_t		 offset;	/* of the next byte to send */
-	uint64_t		 until;
 	uint64_t		 missed;	/* bytes to tell of */
 	uint64_t		 mark;		/* the next to send */
+	int64_t			 stamp_ms;	/* the last sent, -1 */
+	uint64_t		 until;		/* where a log ends, ... */
+	uint64_t		 until_mark;	/* ...behind these marks */
 	bool			 writer_due;	/* WRITER to be sent */
-	const char		*note;		/* one EVENT for it alone... */
-	uint64_t		 note_at;	/* ...when it stands here */
+	bool			 lost;		/* tell it: bytes are lost */
+	bool			 waiting;	/* tell it: no console yet */
+	int64_t			 came_ms;	/* by the wall clock */
 	int64_t			 input_ms;	/* of its last key */
 };
 
@@ -60,6 +66,9 @@ struct viewer	*viewer_new(struct stream *stream,
 
 /* Take the asked-for place in the stream's ring as it is now. */
 void		 viewer_place(struct viewer *viewer);
+
+/* The stream's bytes are other ones now: go on with what comes. */
+void		 viewer_move_on(struct viewer *viewer);
 
 /* Send what there is.  May end the viewer. */
 void		 viewer_pump(struct viewer *viewer);

@@ -366,6 +366,33 @@ console_lost(struct watch *watch, const struct wire_pty *pty)
 	watch_tick(watch);
 }
 
+/* What guests said that may be off now. */
+static void
+tell_rings(struct watch *watch)
+{
+	const struct policy *policy = watch->policy;
+	const struct policy_guest *guest;
+	struct wire_pty names;
+	size_t i;
+	int ring;
+
+	for (i = 0; policy != NULL && i < policy->ndomains; i++) {
+		guest = policy->by_domain[i];
+		if (policy_by_domain(policy, guest->domain) != guest)
+			continue;
+		ring = ring_open_old(watch->paths.ring, guest->owner,
+		    guest->name);
+		if (ring == -1)
+			continue;
+		memset(&names, 0, sizeof(names));
+		(void)text_copy(names.customer, sizeof(names.customer),
+		    guest->owner);
+		(void)text_copy(names.guest, sizeof(names.guest), guest->name);
+		link_send(&watch->console, WIRE_RING, &names, &ring, 1);
+		fd_close(&ring);
+	}
+}
+
 /* A console server that is new gets what is still good. */
 void
 console_tell_all(struct watch *watch)
@@ -373,6 +400,7 @@ console_tell_all(struct watch *watch)
 	struct pollfd p = { .events = POLLIN };
 	struct dom *dom;
 
+	tell_rings(watch);
 	TAILQ_FOREACH(dom, &watch->doms, entry) {
 		if (dom->console.pty == -1)
 			continue;

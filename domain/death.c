@@ -16,8 +16,6 @@
 #include "base/text.h"
 #include "domain/job.h"
 
-#define DUMP_DIR	"/var/lib/xen/dump"	/* xl's */
-
 static libxl_action_on_shutdown
 pick(const libxl_domain_config *config, enum wire_reason reason)
 {
@@ -40,30 +38,13 @@ pick(const libxl_domain_config *config, enum wire_reason reason)
 	return LIBXL_ACTION_ON_SHUTDOWN_PRESERVE;
 }
 
-/* The action that the domain was created with. */
-static int
-action(struct job *job, const struct xen_domain *domain,
-    libxl_action_on_shutdown *what)
-{
-	libxl_domain_config config;
-	int rc;
-
-	libxl_domain_config_init(&config);
-	rc = libxl_retrieve_domain_configuration(job->xen.ctx, domain->domid,
-	    &config, NULL);
-	if (rc == 0)
-		*what = pick(&config, domain->reason);
-	libxl_domain_config_dispose(&config);
-	return rc == 0 ? 0 : -1;
-}
-
 static void
 dump_core(struct job *job, uint32_t domid)
 {
-	char path[256];
+	char path[PATHS_LEN + POLICY_DOMAIN];
 
-	(void)mkdir(DUMP_DIR, 0700);
-	if (text_format(path, sizeof(path), "%s/%s", DUMP_DIR,
+	(void)mkdir(job->paths.dumps, 0700);
+	if (text_format(path, sizeof(path), "%s/%s", job->paths.dumps,
 	    job->guest.domain) == -1 || libxl_domain_core_dump(job->xen.ctx,
 	    domid, path, NULL) != 0)
 		log_warn("job %s: no core dump of domain %" PRIu32 ": %s",
@@ -95,12 +76,43 @@ set_aside(struct job *job, uint32_t domid)
 }
 
 static int
-act(struct job *job, const struct xen_domain *domain,
-    libxl_action_on_shutdown what)
+restart(struct job *job, const struct xen_domain *domain)
 {
-	int err = VPSH_OK;
+	int err;
 
-	switch (what) {
+	err = stop_domain(job, domain, true);
+	return err == VPSH_OK ? start_run(job) : err;
+}
+
+/*
+ * A kernel that crashed into another one by kexec: same domain, same memory,
+ * everything else made anew.  Xen cannot do it for PV guests; when it fails
+ * libxl may have taken the domain down already.
+ */
+static int
+soft_reset(struct job *job, const struct xen_domain *domain,
+    libxl_domain_config *config)
+{
+	/* Its console is made anew as well: let what it said be read. */
+	job_phase(job, WIRE_PHASE_PAUSED, domain, JOB_PAUSED_MS);
+	if (libxl_domain_soft_reset(job->xen.ctx, config, domain->domid, NULL,
+	    NULL) == 0 && libxl_domain_unpause(job->xen.ctx, domain->domid,
+	    NULL) == 0)
+		return job_end(job, VPSH_OK, "domain %" PRIu32
+		    " was reset and keeps its memory", domain->domid);
+	log_warn("job %s: domain %" PRIu32 " cannot be soft reset, it is "
+	    "booted afresh: %s", job->mark, domain->domid, job->xen.said);
+	xen_forget(&job->xen);
+	return restart(job, domain);
+}
+
+static int
+act(struct job *job, const struct xen_domain *domain,
+    libxl_domain_config *config)
+{
+	int err;
+
+	switch (pick(config, domain->reason)) {
 	case LIBXL_ACTION_ON_SHUTDOWN_PRESERVE:
 		return job_end(job, VPSH_OK, "domain %" PRIu32
 		    " is kept as it is, as its configuration says",
@@ -113,21 +125,41 @@ act(struct job *job, const struct xen_domain *domain,
 		return stop_domain(job, domain, true);
 	case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART:
 		dump_core(job, domain->domid);
-		break;
+		return restart(job, domain);
 	case LIBXL_ACTION_ON_SHUTDOWN_RESTART:
+		return restart(job, domain);
 	case LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET:
-		break;
+		return soft_reset(job, domain, config);
 	case LIBXL_ACTION_ON_SHUTDOWN_DESTROY:
-		return stop_domain(job, domain, true);
+		break;
 	}
-	err = stop_domain(job, domain, true);
-	return err == VPSH_OK ? start_run(job) : err;
+	return stop_domain(job, domain, true);
+}
+
+/* As the domain was created with, not as its xl.cfg is now. */
+static int
+act_as_configured(struct job *job, const struct xen_domain *domain)
+{
+	libxl_domain_config config;
+	int err;
+
+	libxl_domain_config_init(&config);
+	if (libxl_retrieve_domain_configuration(job->xen.ctx, domain->domid,
+	    &config, NULL) == 0)
+		err = act(job, domain, &config);
+	else {
+		log_warn("job %s: domain %" PRIu32 " has lost its "
+		    "configuration, it is destroyed", job->mark,
+		    domain->domid);
+		err = stop_domain(job, domain, true);
+	}
+	libxl_domain_config_dispose(&config);
+	return err;
 }
 
 int
 death_run(struct job *job)
 {
-	libxl_action_on_shutdown what = LIBXL_ACTION_ON_SHUTDOWN_DESTROY;
 	struct xen_domain domain;
 	struct intent intent;
 	int r;
@@ -155,9 +187,5 @@ death_run(struct job *job)
 	if (!start_is_ours(job, &domain))
 		return job_end(job, VPSH_OK, "domain %" PRIu32 " is not ours: "
 		    "left alone", domain.domid);
-	if (action(job, &domain, &what) == -1)
-		log_warn("job %s: domain %" PRIu32 " has lost its "
-		    "configuration, it is destroyed", job->mark,
-		    domain.domid);
-	return act(job, &domain, what);
+	return act_as_configured(job, &domain);
 }

@@ -33,6 +33,7 @@ static void
 tell(struct watch *watch, struct dom *dom)
 {
 	dom->sent = dom->now;
+	dom->changed = false;
 	link_send(&watch->broker, WIRE_DOMAIN_STATE, &dom->now, NULL, 0);
 }
 
@@ -111,6 +112,7 @@ release(struct watch *watch, struct dom *dom, const char *why)
 		return;
 	console_drop(watch, dom, why);
 	tell_gone(watch, dom);
+	sample_end(watch, dom);
 	dom->claimed = false;
 }
 
@@ -140,6 +142,7 @@ claim(struct watch *watch, struct dom *dom, const struct policy_guest *guest)
 	dom->now.boot = dom->boot.number;
 	dom->now.since_ms = dom->boot.since_ms;
 	memset(&dom->sent, 0, sizeof(dom->sent));
+	sample_begin(watch, dom);
 }
 
 /* Who has this domain, according to the policy of now? */
@@ -231,11 +234,11 @@ note_since(struct watch *watch, struct dom *dom)
 }
 
 static void
-update(struct watch *watch, struct dom *dom, const libxl_dominfo *info,
-    bool counters)
+update(struct watch *watch, struct dom *dom, const libxl_dominfo *info)
 {
+	const struct wire_domain *sent = &dom->sent;
 	struct wire_domain *now = &dom->now;
-	bool changed;
+	enum wire_reason was = (enum wire_reason)now->reason;
 
 	dom->dying = info->dying;
 	if (!dom->claimed) {
@@ -253,13 +256,13 @@ update(struct watch *watch, struct dom *dom, const libxl_dominfo *info,
 	note_since(watch, dom);
 	now->vcpus = info->vcpu_online;
 	now->memory_kib = info->current_memkb;
-	now->cpu_ns = info->cpu_time;
-	changed = now->state != dom->sent.state ||
-	    now->reason != dom->sent.reason || now->ours != dom->sent.ours ||
-	    now->boot != dom->sent.boot || now->vcpus != dom->sent.vcpus;
-	if (changed || (counters && memcmp(now, &dom->sent,
-	    sizeof(*now)) != 0))
-		tell(watch, dom);
+	dom->cpu_ns = info->cpu_time;
+	dom->changed = now->state != sent->state ||
+	    now->reason != sent->reason || now->ours != sent->ours ||
+	    now->boot != sent->boot || now->vcpus != sent->vcpus;
+	/* Its counters go with the domain: what it had last counts. */
+	if (now->reason != WIRE_REASON_NONE && was == WIRE_REASON_NONE)
+		dom->sample = true;
 }
 
 static void
@@ -307,6 +310,8 @@ add(struct watch *watch, const libxl_dominfo *info)
 	memcpy(dom->now.uuid, info->uuid.uuid, WIRE_UUID);
 	dom->generation = watch->generation;
 	console_init(&dom->console);
+	counters_init(&dom->counters, info->domid);
+	dom->now.counters.at_ms = -1;
 	TAILQ_INSERT_TAIL(&watch->doms, dom, entry);
 	(void)text_format(path, sizeof(path), "/local/domain/%d/name",
 	    (int)info->domid);
@@ -332,6 +337,7 @@ drop(struct watch *watch, struct dom *dom)
 	store_unwatch(watch->store, path, token);
 	console_unwatch(watch, dom);
 	(void)text_copy(name, sizeof(name), dom->name);
+	counters_free(&dom->counters);
 	free(dom);
 	/* One that was ignored because of it. */
 	other = name[0] == '\0' ? NULL : by_name(watch, name, NULL);
@@ -339,13 +345,55 @@ drop(struct watch *watch, struct dom *dom)
 		reclaim(watch, other);
 }
 
+/* The old ones first: a new one may have the same name or domid. */
+static void
+drop_unseen(struct watch *watch, const libxl_dominfo *all, int n)
+{
+	struct dom *dom, *next;
+	int i;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		dom->seen = false;
+	for (i = 0; i < n; i++)
+		if ((dom = find(watch, &all[i])) != NULL)
+			dom->seen = true;
+	for (dom = TAILQ_FIRST(&watch->doms); dom != NULL; dom = next) {
+		next = TAILQ_NEXT(dom, entry);
+		if (!dom->seen)
+			drop(watch, dom);
+	}
+}
+
+/* Returns whether there is any that no event will speak of. */
+static bool
+update_all(struct watch *watch, const libxl_dominfo *all, int n)
+{
+	struct dom *dom;
+	bool unrest = false;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (all[i].domid == 0)
+			continue;
+		dom = find(watch, &all[i]);
+		if (dom == NULL && (dom = add(watch, &all[i])) == NULL) {
+			log_error("no memory for domain %d",
+			    (int)all[i].domid);
+			continue;
+		}
+		update(watch, dom, &all[i]);
+		unrest = unrest || all[i].dying || dom->creating;
+	}
+	return unrest;
+}
+
 int
 domains_scan(struct watch *watch, bool counters)
 {
+	const int64_t at_ms = clock_boot_ms();
 	libxl_dominfo *all;
-	struct dom *dom, *next;
-	bool unrest = false;
-	int i, n;
+	struct dom *dom;
+	int n;
 
 	alarm(STORE_PATIENCE_S);
 	all = libxl_list_domain(watch->xen.ctx, &n);
@@ -356,34 +404,17 @@ domains_scan(struct watch *watch, bool counters)
 		xen_forget(&watch->xen);
 		return -1;
 	}
-	TAILQ_FOREACH(dom, &watch->doms, entry)
-		dom->seen = false;
-	for (i = 0; i < n; i++)
-		if ((dom = find(watch, &all[i])) != NULL)
-			dom->seen = true;
-	/* The old ones first: a new one may have the same name or domid. */
-	for (dom = TAILQ_FIRST(&watch->doms); dom != NULL; dom = next) {
-		next = TAILQ_NEXT(dom, entry);
-		if (!dom->seen)
-			drop(watch, dom);
-	}
-	for (i = 0; i < n; i++) {
-		if (all[i].domid == 0)
-			continue;
-		dom = find(watch, &all[i]);
-		if (dom == NULL && (dom = add(watch, &all[i])) == NULL) {
-			log_error("no memory for domain %d",
-			    (int)all[i].domid);
-			continue;
-		}
-		update(watch, dom, &all[i], counters);
-		/* No event says that these are over. */
-		unrest = unrest || all[i].dying || dom->creating;
-	}
+	drop_unseen(watch, all, n);
+	if (update_all(watch, all, n))
+		watch_tick(watch);
 	libxl_dominfo_list_free(all, n);
 	watch->first_scan = false;
-	if (unrest)
-		watch_tick(watch);
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		dom->sample = dom->claimed && (dom->sample || counters);
+	sample_read(watch, at_ms);
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->claimed && (dom->changed || counters))
+			tell(watch, dom);
 	return 0;
 }
 
@@ -425,6 +456,7 @@ tell_absent(struct watch *watch, const struct policy_guest *guest)
 	memcpy(gone.uuid, boot.uuid, WIRE_UUID);
 	gone.domid = boot.domid;
 	gone.boot = boot.number;
+	sample_absent(watch, &gone);
 	link_send(&watch->broker, WIRE_DOMAIN_GONE, &gone, NULL, 0);
 }
 

@@ -35,6 +35,9 @@ struct job {
 void	 job_phase(struct job *job, enum wire_phase_kind kind,
 	    const struct xen_domain *domain, int wait_ms);
 
+/* How long the console may take to read what a guest still said. */
+#define JOB_PAUSED_MS	3000
+
 /* Set the operator's text of RESULT; returns err. */
 int	 job_end(struct job *job, int err, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
@@ -51,6 +54,15 @@ int	 stop_ask(struct job *job, bool reboot);
 int	 stop_destroy(struct job *job);
 int	 stop_reset(struct job *job);
 int	 death_run(struct job *job);
+int	 ask_pause(struct job *job);
+int	 ask_unpause(struct job *job);
+int	 ask_sysrq(struct job *job);
+
+/*
+ * The guest's domain, for an operation on one that is there, and that it is
+ * the one that was meant.
+ */
+int	 stop_find(struct job *job, struct xen_domain *domain);
 
 /*
  * Take a domain down for good: give the console time to read what is left,

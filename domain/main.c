@@ -43,24 +43,24 @@ static const struct sandbox_limit watch_limits[] = {
 };
 
 static const struct sandbox_rule watch_rules[] = {
-	{ "openat", 0, 0, { 0 }, "policy, ttys, locks, rings, /proc" },
+	{ "openat", 0, 0, { 0 }, "policy, ttys, locks, rings, /proc, /sys" },
 	{ "newfstatat", 0, 0, { 0 }, "files by name, /proc/PID/fd" },
 	{ "statfs", 0, 0, { 0 }, "is it devpts?" },
 	{ "fstatfs", 0, 0, { 0 }, "is it devpts?" },
 	{ "readlink", 0, 0, { 0 }, "/proc/PID/exe" },
-	{ "getdents64", 0, 0, { 0 }, "customers, /proc/PID/fd" },
+	{ "getdents64", 0, 0, { 0 }, "customers, /proc/PID/fd, /sys" },
 	{ "access", 0, 0, { 0 }, "libxl" },
 	{ "ioctl", 1, 3, { PRIVCMD_HYPERCALL, TCGETS, TCSETS },
 	    "which domains are there, raw ttys; never TIOCSTI" },
 	{ "fcntl", 1, 1, { F_DUPFD_CLOEXEC }, "frames that wait" },
-	{ "mkdir", 0, 0, { 0 }, "boots/, ring/" },
+	{ "mkdir", 0, 0, { 0 }, "boots/, ring/, traffic/" },
 	{ "unlink", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "unlinkat", 0, 0, { 0 }, "unusable rings" },
-	{ "rename", 0, 0, { 0 }, "boot records" },
-	{ "renameat", 0, 0, { 0 }, "boot records" },
-	{ "renameat2", 0, 0, { 0 }, "boot records" },
-	{ "fsync", 0, 0, { 0 }, "boot records" },
-	{ "fchmod", 0, 0, { 0 }, "boot records" },
+	{ "rename", 0, 0, { 0 }, "boot records, traffic" },
+	{ "renameat", 0, 0, { 0 }, "boot records, traffic" },
+	{ "renameat2", 0, 0, { 0 }, "boot records, traffic" },
+	{ "fsync", 0, 0, { 0 }, "boot records, traffic" },
+	{ "fchmod", 0, 0, { 0 }, "boot records, traffic" },
 	{ "ftruncate", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "pread64", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "pwrite64", 0, 0, { 0 }, "xenconsole's locks" },
@@ -96,7 +96,7 @@ prepare_worker(void)
 static int
 watch(const char *prefix)
 {
-	struct watch w;
+	static struct watch w;
 
 	if (fd_cloexec_from(CONTROL) == -1)
 		fatal("inherited descriptors: %s", strerror(errno));

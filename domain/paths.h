@@ -4,7 +4,7 @@
 
 /*
  * Where this process looks, with the prefix of -p in front of everything
- * under /etc, /var and /run.
+ * under /etc, /var and /run, and of what else a host may bring along.
  */
 
 #define PATHS_LEN	256
@@ -14,13 +14,17 @@ struct paths {
 	char	etc[PATHS_LEN];		/* /etc/vpsh */
 	char	boots[PATHS_LEN];	/* boot numbers, one file per domain */
 	char	intents[PATHS_LEN];
+	char	traffic[PATHS_LEN];	/* months, one file per domain */
 	char	uuids[PATHS_LEN];	/* of domains whose xl.cfg has none */
 	char	kept[PATHS_LEN];	/* last good policy: policy_keep() */
 	char	ring[PATHS_LEN];
 	char	locks[PATHS_LEN];	/* one per guest, held by workers */
 	char	console_locks[PATHS_LEN];	/* xenconsole's and xl's */
+	char	xl[PATHS_LEN];		/* Debian's wrapper */
 	char	xl_conf[PATHS_LEN];
+	char	sys[PATHS_LEN];		/* /sys */
 	char	saves[PATHS_LEN];	/* where xendomains saves guests */
+	char	dumps[PATHS_LEN];	/* where xl leaves cores of guests */
 	char	console_pid[PATHS_LEN];	/* xenconsoled's pid file ... */
 	char	console_pid2[PATHS_LEN]; /* ... or where else it may be */
 };

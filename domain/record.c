@@ -14,8 +14,6 @@
 #include "base/text.h"
 #include "domain/record.h"
 
-#define VALUE_LEN	64
-
 void
 record_host(char dst[RECORD_HOST])
 {
@@ -76,9 +74,8 @@ record_uuid_is_zero(const uint8_t uuid[WIRE_UUID])
 	return memcmp(uuid, zero, WIRE_UUID) == 0;
 }
 
-/* The value of "key value\n"; -1 when the line is missing or too long. */
-static int
-field(const char *text, const char *key, char value[VALUE_LEN])
+int
+record_field(const char *text, const char *key, char value[RECORD_VALUE])
 {
 	size_t klen = strlen(key), len;
 	const char *line;
@@ -86,7 +83,7 @@ field(const char *text, const char *key, char value[VALUE_LEN])
 	for (line = text; *line != '\0'; line += len + (line[len] != '\0')) {
 		len = strcspn(line, "\n");
 		if (len <= klen + 1 || strncmp(line, key, klen) != 0 ||
-		    line[klen] != ' ' || len - klen - 1 >= VALUE_LEN)
+		    line[klen] != ' ' || len - klen - 1 >= RECORD_VALUE)
 			continue;
 		memcpy(value, line + klen + 1, len - klen - 1);
 		value[len - klen - 1] = '\0';
@@ -95,29 +92,29 @@ field(const char *text, const char *key, char value[VALUE_LEN])
 	return -1;
 }
 
-static int
-field_number(const char *text, const char *key, long long min, long long max,
-    long long *number)
+int
+record_number(const char *text, const char *key, long long min,
+    long long max, long long *number)
 {
-	char value[VALUE_LEN];
+	char value[RECORD_VALUE];
 
-	if (field(text, key, value) == -1)
+	if (record_field(text, key, value) == -1)
 		return -1;
 	return text_number(value, min, max, number);
 }
 
-static int
-field_uuid(const char *text, uint8_t uuid[WIRE_UUID])
+int
+record_uuid(const char *text, uint8_t uuid[WIRE_UUID])
 {
-	char value[VALUE_LEN];
+	char value[RECORD_VALUE];
 
-	if (field(text, "uuid", value) == -1)
+	if (record_field(text, "uuid", value) == -1)
 		return -1;
 	return record_uuid_parse(value, uuid);
 }
 
-static char *
-load(const char *dir, const char *domain)
+char *
+record_load(const char *dir, const char *domain)
 {
 	enum file_fault fault;
 	char path[512];
@@ -134,8 +131,8 @@ load(const char *dir, const char *domain)
 	return text;
 }
 
-static int
-save(const char *dir, const char *domain, const char *text)
+int
+record_save(const char *dir, const char *domain, const char *text)
 {
 	if (!text_is_domain(domain)) {
 		errno = EINVAL;
@@ -148,19 +145,19 @@ int
 boot_load(const char *dir, const char *domain, struct boot *boot)
 {
 	long long number, domid, since, away;
-	char host[VALUE_LEN];
+	char host[RECORD_VALUE];
 	char *text;
 	int r = -1;
 
 	memset(boot, 0, sizeof(*boot));
-	if ((text = load(dir, domain)) == NULL)
+	if ((text = record_load(dir, domain)) == NULL)
 		return -1;
-	if (field_number(text, "boot", 1, INT64_MAX, &number) == -1 ||
-	    field_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
-	    field_number(text, "since", -1, INT64_MAX, &since) == -1 ||
-	    field_number(text, "away", 0, 1, &away) == -1 ||
-	    field_uuid(text, boot->uuid) == -1 ||
-	    field(text, "host", host) == -1 ||
+	if (record_number(text, "boot", 1, INT64_MAX, &number) == -1 ||
+	    record_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
+	    record_number(text, "since", -1, INT64_MAX, &since) == -1 ||
+	    record_number(text, "away", 0, 1, &away) == -1 ||
+	    record_uuid(text, boot->uuid) == -1 ||
+	    record_field(text, "host", host) == -1 ||
 	    text_copy(boot->host, sizeof(boot->host), host) == -1) {
 		log_error("%s/%s: not a boot record, ignored", dir, domain);
 		goto out;
@@ -188,24 +185,25 @@ boot_save(const char *dir, const char *domain, const struct boot *boot)
 		errno = EINVAL;
 		return -1;
 	}
-	return save(dir, domain, text);
+	return record_save(dir, domain, text);
 }
 
 int
 intent_load(const char *dir, const char *domain, struct intent *intent)
 {
-	char mark[VALUE_LEN], host[VALUE_LEN], mode[VALUE_LEN];
+	char mark[RECORD_VALUE], host[RECORD_VALUE], mode[RECORD_VALUE];
 	long long domid;
 	char *text;
 	int r = -1;
 
 	memset(intent, 0, sizeof(*intent));
-	if ((text = load(dir, domain)) == NULL)
+	if ((text = record_load(dir, domain)) == NULL)
 		return -1;
-	if (field(text, "job", mark) == -1 || field(text, "host", host) == -1 ||
-	    field(text, "mode", mode) == -1 ||
-	    field_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
-	    field_uuid(text, intent->uuid) == -1 ||
+	if (record_field(text, "job", mark) == -1 ||
+	    record_field(text, "host", host) == -1 ||
+	    record_field(text, "mode", mode) == -1 ||
+	    record_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
+	    record_uuid(text, intent->uuid) == -1 ||
 	    text_copy(intent->mark, sizeof(intent->mark), mark) == -1 ||
 	    text_copy(intent->host, sizeof(intent->host), host) == -1) {
 		log_error("%s/%s: not an intent, ignored", dir, domain);
@@ -234,7 +232,7 @@ intent_save(const char *dir, const char *domain, const struct intent *intent)
 		errno = EINVAL;
 		return -1;
 	}
-	return save(dir, domain, text);
+	return record_save(dir, domain, text);
 }
 
 int
@@ -270,8 +268,8 @@ record_own_uuid(const char *dir, const char *domain, uint8_t uuid[WIRE_UUID])
 	char *text;
 	int r;
 
-	if ((text = load(dir, domain)) != NULL) {
-		r = field_uuid(text, uuid);
+	if ((text = record_load(dir, domain)) != NULL) {
+		r = record_uuid(text, uuid);
 		free(text);
 		if (r == 0)
 			return 0;
@@ -285,5 +283,5 @@ record_own_uuid(const char *dir, const char *domain, uint8_t uuid[WIRE_UUID])
 	record_uuid_text(uuid, id);
 	if (text_format(line, sizeof(line), "uuid %s\n", id) == -1)
 		return -1;
-	return save(dir, domain, line);
+	return record_save(dir, domain, line);
 }

@@ -70,6 +70,22 @@ bool	 intent_agrees(const struct intent *intent, const char *mark,
 int	 record_own_uuid(const char *dir, const char *domain,
 	    uint8_t uuid[WIRE_UUID]);
 
+/*
+ * The file of a domain, NULL when there is none or it is not to be trusted
+ * (which is logged); the caller frees it.  Saving waits for the disk; -1 with
+ * errno.
+ */
+char	*record_load(const char *dir, const char *domain);
+int	 record_save(const char *dir, const char *domain, const char *text);
+
+/* The value of "key value\n"; -1 when it is missing or not of that kind. */
+#define RECORD_VALUE	64
+int	 record_field(const char *text, const char *key,
+	    char value[RECORD_VALUE]);
+int	 record_number(const char *text, const char *key, long long min,
+	    long long max, long long *number);
+int	 record_uuid(const char *text, uint8_t uuid[WIRE_UUID]);
+
 #define UUID_TEXT	37
 void	 record_uuid_text(const uint8_t uuid[WIRE_UUID], char dst[UUID_TEXT]);
 int	 record_uuid_parse(const char *s, uint8_t uuid[WIRE_UUID]);

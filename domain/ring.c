@@ -41,23 +41,63 @@ make(int dir, const char *name)
 	return fd;
 }
 
+#define NAME_SIZE (2 * TEXT_NAME_MAX + 2)
+
+static int
+file_name(char name[NAME_SIZE], const char *customer, const char *guest)
+{
+	if (text_is_name(customer) && text_is_name(guest) &&
+	    text_format(name, NAME_SIZE, "%s.%s", customer, guest) == 0)
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
+static int
+open_dir(const char *path)
+{
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static int
+open_file(int dir, const char *name)
+{
+	return openat(dir, name,
+	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+int
+ring_open_old(const char *path, const char *customer, const char *guest)
+{
+	char name[NAME_SIZE];
+	int dir, fd;
+
+	if (file_name(name, customer, guest) == -1)
+		return -1;
+	dir = open_dir(path);
+	if (dir == -1)
+		return -1;
+	fd = open_file(dir, name);
+	close(dir);
+	if (fd != -1 && !is_usable(fd))
+		fd_close(&fd);
+	return fd;
+}
+
 int
 ring_open(const char *path, const char *customer, const char *guest)
 {
-	char name[2 * TEXT_NAME_MAX + 2];
+	char name[NAME_SIZE];
 	int dir = -1, fd = -1, err;
 
-	if (!text_is_name(customer) || !text_is_name(guest) ||
-	    text_format(name, sizeof(name), "%s.%s", customer, guest) == -1) {
-		errno = EINVAL;
+	if (file_name(name, customer, guest) == -1)
 		return -1;
-	}
 	if (mkdir(path, 0700) == -1 && errno != EEXIST)
 		return -1;
-	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = open_dir(path);
 	if (dir == -1)
 		return -1;
-	fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = open_file(dir, name);
 	if (fd != -1 && is_usable(fd))
 		goto out;
 	if (fd != -1 || errno != ENOENT) {

@@ -11,4 +11,8 @@
  */
 int	 ring_open(const char *dir, const char *customer, const char *guest);
 
+/* The same, but only a good one that is there already. */
+int	 ring_open_old(const char *dir, const char *customer,
+	    const char *guest);
+
 #endif

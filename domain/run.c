@@ -188,6 +188,12 @@ dispatch(struct job *job)
 		return stop_destroy(job);
 	case WIRE_OP_DEATH:
 		return death_run(job);
+	case WIRE_OP_PAUSE:
+		return ask_pause(job);
+	case WIRE_OP_UNPAUSE:
+		return ask_unpause(job);
+	case WIRE_OP_SYSRQ:
+		return ask_sysrq(job);
 	}
 	return job_end(job, VPSH_ERR_FAILED, "no operation %" PRIu32,
 	    job->run.op);
@@ -240,9 +246,11 @@ receive(struct job *job)
 int
 run_main(int fd, const char *prefix)
 {
-	struct job job = { .fd = fd };
+	/* Static: libxl's things are kept until the process ends. */
+	static struct job job;
 	struct wire_result result = { 0 };
 
+	job.fd = fd;
 	if (paths_init(&job.paths, prefix) == -1)
 		fatal("the prefix is too long");
 	if (wire_hello_inner(fd, WIRE_ROLE_WORKER, WIRE_ROLE_BROKER) == -1)

@@ -19,8 +19,6 @@
 #include "domain/compile.h"
 #include "domain/spec.h"
 
-#define XL	"/usr/sbin/xl"
-
 /*
  * xl makes up a new uuid, and libxl a new MAC address, whenever the xl.cfg
  * has none; xl itself keeps them over reboots, and so must we.  MAC addresses
@@ -62,6 +60,15 @@ stable_mac(libxl_device_nic *nic, const uint8_t uuid[WIRE_UUID], int number)
 	nic->mac[5] = (uint8_t)hash;
 }
 
+void
+spec_macs(libxl_domain_config *config)
+{
+	int i;
+
+	for (i = 0; i < config->num_nics; i++)
+		stable_mac(&config->nics[i], config->c_info.uuid.uuid, i);
+}
+
 static int
 compile(struct job *job, struct compile *out)
 {
@@ -71,7 +78,7 @@ compile(struct job *job, struct compile *out)
 	memset(out, 0, sizeof(*out));
 	if ((err = stable_uuid(job, setting)) != VPSH_OK)
 		return err;
-	switch (compile_file(XL, job->config, setting, out)) {
+	switch (compile_file(job->paths.xl, job->config, setting, out)) {
 	case COMPILE_OK:
 		return VPSH_OK;
 	case COMPILE_MISSING:
@@ -174,7 +181,7 @@ int
 spec_load(struct job *job, libxl_domain_config *config)
 {
 	struct compile out;
-	int err, rc, i;
+	int err, rc;
 
 	libxl_domain_config_init(config);
 	err = compile(job, &out);
@@ -188,8 +195,7 @@ spec_load(struct job *job, libxl_domain_config *config)
 	free(out.json);
 	if (err != VPSH_OK)
 		return err;
-	for (i = 0; i < config->num_nics; i++)
-		stable_mac(&config->nics[i], config->c_info.uuid.uuid, i);
+	spec_macs(config);
 	/* xl's own policy about numbers is not ours. */
 	config->c_info.domid = (libxl_domid)INVALID_DOMID;
 	return check(job, config);

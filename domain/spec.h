@@ -12,6 +12,9 @@
  */
 int	 spec_load(struct job *job, libxl_domain_config *config);
 
+/* Give every network card a MAC address that stays, unless it has one. */
+void	 spec_macs(libxl_domain_config *config);
+
 /* Put our mark on it, so that the domain carries it from birth. */
 int	 spec_mark(struct job *job, libxl_domain_config *config);
 

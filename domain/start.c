@@ -108,6 +108,9 @@ clear_way(struct job *job)
 		    domain.domid);
 	if (domain.dying || start_is_half_made(job, &domain))
 		return stop_domain(job, &domain, false);
+	if (domain.reason == WIRE_REASON_NONE && domain.paused)
+		return job_end(job, VPSH_ERR_PAUSED,
+		    "domain %" PRIu32 " is there, and paused", domain.domid);
 	if (domain.reason == WIRE_REASON_NONE) {
 		(void)job_end(job, VPSH_OK, "runs already as domain %" PRIu32,
 		    domain.domid);
@@ -136,16 +139,30 @@ create_error(struct job *job)
 	    "Xen could not build it");
 }
 
+/*
+ * What was made of it: the domain that libxl named, or else a nameless one.
+ * By its name somebody else's could be found, who was quicker.
+ */
+static bool
+find_made(struct job *job, const struct xen_domain *made,
+    struct xen_domain *domain)
+{
+	if (made->domid != 0 && made->domid != (uint32_t)INVALID_DOMID)
+		return xen_info(&job->xen, made->domid, domain) == 0 &&
+		    memcmp(domain->uuid, made->uuid, WIRE_UUID) == 0;
+	return xen_find(&job->xen, NULL, made->uuid, domain) == 0;
+}
+
 /* Whatever was made is taken away again; the first error stays reported. */
 static void
-undo(struct job *job, const uint8_t uuid[WIRE_UUID])
+undo(struct job *job, const struct xen_domain *made)
 {
 	char text[WIRE_TEXT];
 	struct xen_domain domain;
 
 	(void)text_copy(text, sizeof(text), job->text);
 	job->xen.quiet = true;
-	if (xen_find(&job->xen, NULL, uuid, &domain) == 0 &&
+	if (find_made(job, made, &domain) &&
 	    stop_domain(job, &domain, false) != VPSH_OK)
 		log_error("job %s: the half-made domain %" PRIu32
 		    " is still there", job->mark, domain.domid);
@@ -218,7 +235,7 @@ create(struct job *job, libxl_domain_config *config)
 	return job_end(job, VPSH_OK, "runs as domain %" PRIu32,
 	    domain.domid);
 undo:
-	undo(job, domain.uuid);
+	undo(job, &domain);
 	return err;
 }
 

@@ -12,18 +12,13 @@
 #include "domain/job.h"
 #include "domain/store.h"
 
-/* How long the console may take to read what a guest still said. */
-#define PAUSED_MS	3000
 /* How long a destroyed domain may take to disappear. */
 #define GONE_MS		20000
 #define LOOK_AGAIN_MS	50
 
-/*
- * Find the guest's domain, for an operation on one that is there.  A
- * half-made one has no name yet and is found by the intent's uuid.
- */
-static int
-find(struct job *job, struct xen_domain *domain)
+/* A half-made one has no name yet and is found by the intent's uuid. */
+int
+stop_find(struct job *job, struct xen_domain *domain)
 {
 	struct intent intent;
 	bool known;
@@ -74,7 +69,7 @@ silence(struct job *job, const struct xen_domain *domain)
 	    libxl_domain_pause(job->xen.ctx, domain->domid, NULL) != 0)
 		log_warn("job %s: domain %" PRIu32 " could not be paused",
 		    job->mark, domain->domid);
-	job_phase(job, WIRE_PHASE_PAUSED, domain, PAUSED_MS);
+	job_phase(job, WIRE_PHASE_PAUSED, domain, JOB_PAUSED_MS);
 }
 
 int
@@ -104,7 +99,7 @@ stop_destroy(struct job *job)
 	struct xen_domain domain;
 	int err;
 
-	if ((err = find(job, &domain)) != VPSH_OK)
+	if ((err = stop_find(job, &domain)) != VPSH_OK)
 		return err;
 	return stop_domain(job, &domain,
 	    !start_is_half_made(job, &domain));
@@ -116,7 +111,7 @@ stop_reset(struct job *job)
 	struct xen_domain domain;
 	int err;
 
-	if ((err = find(job, &domain)) != VPSH_OK)
+	if ((err = stop_find(job, &domain)) != VPSH_OK)
 		return err;
 	if (domain.reason == WIRE_REASON_SUSPEND)
 		return job_end(job, VPSH_ERR_ELSEWHERE,
@@ -153,11 +148,14 @@ stop_ask(struct job *job, bool reboot)
 	struct xen_domain domain;
 	int err, rc;
 
-	if ((err = find(job, &domain)) != VPSH_OK)
+	if ((err = stop_find(job, &domain)) != VPSH_OK)
 		return err;
 	if (domain.dying || domain.reason != WIRE_REASON_NONE)
 		return job_end(job, VPSH_ERR_NOT_RUNNING,
 		    "domain %" PRIu32 " is down already", domain.domid);
+	if (domain.paused)
+		return job_end(job, VPSH_ERR_PAUSED,
+		    "domain %" PRIu32 " is paused", domain.domid);
 	rc = reboot ?
 	    libxl_domain_reboot(job->xen.ctx, domain.domid, &no_wait) :
 	    libxl_domain_shutdown(job->xen.ctx, domain.domid, &no_wait);

@@ -100,6 +100,40 @@ store_write(struct xs_handle *store, const char *path, const char *value)
 	return ok ? 0 : -1;
 }
 
+int
+store_swap(struct xs_handle *store, const char *path, const char *from,
+    const char *to)
+{
+	size_t want = strlen(from);
+	unsigned int len;
+	xs_transaction_t t;
+	char *value;
+	bool same;
+	int r = -1;
+
+	alarm(STORE_PATIENCE_S);
+	while ((t = xs_transaction_start(store)) != XBT_NULL) {
+		len = 0;
+		value = xs_read(store, t, path, &len);
+		same = value != NULL && len == want &&
+		    memcmp(value, from, want) == 0;
+		free(value);
+		if (same && !xs_write(store, t, path, to,
+		    (unsigned int)strlen(to))) {
+			(void)xs_transaction_end(store, t, true);
+			break;
+		}
+		if (xs_transaction_end(store, t, !same)) {
+			r = same ? 1 : 0;
+			break;
+		}
+		if (errno != EAGAIN)
+			break;
+	}
+	alarm(0);
+	return r;
+}
+
 bool
 store_alive(struct xs_handle *store)
 {

@@ -32,6 +32,13 @@ bool	 store_is_ours(struct xs_handle *store, const char *path);
 int	 store_write(struct xs_handle *store, const char *path,
 	    const char *value);
 
+/*
+ * Write to, if the value is from.  Returns 1, 0 when it is another one, or
+ * -1 with errno.
+ */
+int	 store_swap(struct xs_handle *store, const char *path,
+	    const char *from, const char *to);
+
 /* Is xenstored alive? */
 bool	 store_alive(struct xs_handle *store);
 

@@ -164,6 +164,7 @@ connect_peer(struct watch *watch, uint32_t role, int fd)
 	case WIRE_ROLE_SUPERVISOR:
 	case WIRE_ROLE_WATCH:
 	case WIRE_ROLE_WORKER:
+	case WIRE_ROLE_OPERATOR:
 		break;
 	}
 	fd_close(&fd);
@@ -246,11 +247,13 @@ watch_loop(struct watch *watch)
 	if (domains_scan(watch, false) == -1)
 		fatal("Xen does not list its domains");
 	settle_open(watch);
+	sample_open(watch);
 	if (event_add(watch->heartbeat, &beat) == -1 ||
 	    event_add(watch->super_event, NULL) == -1 ||
 	    event_add(watch->store_event, NULL) == -1)
 		fatal("no memory");
 	(void)event_base_dispatch(watch->base);
+	sample_close(watch);
 	/* Everything else ends with the process. */
 	policy_free(watch->policy);
 	return watch->failed ? 1 : 0;

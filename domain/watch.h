@@ -7,10 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "domain/counters.h"
 #include "domain/holder.h"
 #include "domain/link.h"
 #include "domain/paths.h"
 #include "domain/record.h"
+#include "domain/traffic.h"
 #include "domain/xen.h"
 #include "policy/policy.h"
 #include "wire/wire.h"
@@ -46,6 +48,11 @@ struct dom {
 	struct boot	 boot;
 	struct wire_domain now;
 	struct wire_domain sent;	/* what the broker knows */
+	bool		 changed;	/* and what is news to it */
+	bool		 sample;	/* its counters are wanted */
+	uint64_t	 cpu_ns;
+	struct counters	 counters;
+	struct traffic	 traffic;
 	/*
 	 * The generation of xenconsoled under which the domain was born or
 	 * settled; its console/tty counts while that daemon lives.
@@ -71,11 +78,15 @@ struct watch {
 	struct event	*scan_soon;
 	struct event	*tick;		/* once a second, while it is needed */
 	struct event	*heartbeat;
+	struct event	*sample;	/* counters, for the months */
+	struct event	*save;		/* traffic, one file at a time */
+	char		 month[TRAFFIC_MONTH];
 	struct event	*super_event;
 	struct event	*store_event;
 	struct holder	 daemon;	/* xenconsoled */
 	struct event	*daemon_event;	/* its end */
 	bool		 no_daemon;	/* said so already */
+	bool		 no_sys;		/* said so already */
 	unsigned	 generation;	/* 0: no daemon */
 	unsigned	 generations;	/* counts them */
 	struct settled	*settled;	/* what the last look at all said */
@@ -100,6 +111,21 @@ void	 domains_tell_all(struct watch *watch);
 void	 domains_renamed(struct watch *watch, uint32_t domid);
 /* After a policy was loaded: who claims what? */
 void	 domains_claim_all(struct watch *watch);
+
+/* sample.c: counters and months. */
+void	 sample_open(struct watch *watch);
+/* The domain is a guest from now on, or no more. */
+void	 sample_begin(struct watch *watch, struct dom *dom);
+void	 sample_end(struct watch *watch, struct dom *dom);
+/*
+ * Read the counters of every guest whose sample is wanted, and clear that;
+ * at_ms is the clock when Xen was asked for the CPU's.
+ */
+void	 sample_read(struct watch *watch, int64_t at_ms);
+/* The months of a guest without a domain. */
+void	 sample_absent(struct watch *watch, struct wire_domain *absent);
+/* A last sample, and what is not yet on the disk, within reason. */
+void	 sample_close(struct watch *watch);
 
 /* console.c: ttys. */
 void	 console_init(struct console *console);

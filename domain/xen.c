@@ -145,9 +145,28 @@ has_name(struct xen *xen, uint32_t domid, const char *name)
 	bool same;
 
 	now = libxl_domid_to_name(xen->ctx, domid);
-	same = now != NULL && name != NULL && strcmp(now, name) == 0;
+	same = strcmp(now == NULL ? "" : now, name) == 0;
 	free(now);
 	return same;
+}
+
+static bool
+is_it(struct xen *xen, const libxl_dominfo *info, const char *name,
+    const uint8_t *uuid)
+{
+	if (info->domid == 0)
+		return false;
+	if (name != NULL && has_name(xen, info->domid, name))
+		return true;
+	return uuid != NULL && has_name(xen, info->domid, "") &&
+	    memcmp(info->uuid.uuid, uuid, WIRE_UUID) == 0;
+}
+
+/* The livelier, the better. */
+static int
+life(const libxl_dominfo *info)
+{
+	return info->dying ? 1 : info->shutdown ? 2 : 3;
 }
 
 int
@@ -155,21 +174,19 @@ xen_find(struct xen *xen, const char *name, const uint8_t *uuid,
     struct xen_domain *domain)
 {
 	libxl_dominfo *all;
-	int i, n, r = 1;
+	int i, n, best = 0;
 
 	all = libxl_list_domain(xen->ctx, &n);
 	if (all == NULL)
 		return -1;
-	for (i = 0; i < n && (r == 1 || domain->dying); i++) {
-		if (all[i].domid == 0 ||
-		    (!has_name(xen, all[i].domid, name) && (uuid == NULL ||
-		    memcmp(all[i].uuid.uuid, uuid, WIRE_UUID) != 0)))
+	for (i = 0; i < n; i++) {
+		if (life(&all[i]) <= best || !is_it(xen, &all[i], name, uuid))
 			continue;
 		fill(domain, &all[i]);
-		r = 0;
+		best = life(&all[i]);
 	}
 	libxl_dominfo_list_free(all, n);
-	return r;
+	return best == 0 ? 1 : 0;
 }
 
 int

@@ -46,9 +46,11 @@ struct xen_domain {
 int	 xen_info(struct xen *xen, uint32_t domid, struct xen_domain *domain);
 
 /*
- * The domain of that name, or with that uuid (one that was never finished
- * has no name yet); either may be NULL.  One that is being taken down only
- * when there is no other.  Returns as xen_info().
+ * The domain of that name; or a nameless one with that uuid, whose making
+ * broke off early; either may be NULL.  Others may have the uuid, too: a
+ * corpse that was put aside under another name keeps it.  One that is shut
+ * down or being taken down only when there is no other.  Returns as
+ * xen_info().
  */
 int	 xen_find(struct xen *xen, const char *name,
 	    const uint8_t *uuid, struct xen_domain *domain);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "policy/claims.h"
+#include "policy/ips.h"
 
 struct claim {
 	struct policy_customer *customer;
@@ -164,7 +165,7 @@ judge_uids(struct policy *policy, struct faults *faults)
 int
 claims_judge(struct policy *policy, struct faults *faults)
 {
-	if (judge_uids(policy, faults) != 0)
+	if (judge_uids(policy, faults) != 0 || ips_judge(policy, faults) != 0)
 		return -1;
 	return judge_domains(policy, faults);
 }

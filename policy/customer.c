@@ -41,6 +41,7 @@ customer_clear(struct policy_customer *customer)
 	memcpy(customer->name, name, sizeof(name));
 	customer->text = text;
 	customer->suspended = suspended;
+	customer->suspended_by = suspended ? "policy.conf" : NULL;
 }
 
 /*
@@ -290,6 +291,7 @@ read_plan(struct reader *r, const config_setting_t *root)
 	if (plan != NULL && plan->usable) {
 		r->plan = plan;
 		text_copy(r->customer->plan, sizeof(r->customer->plan), name);
+		text_copy(r->customer->base, sizeof(r->customer->base), name);
 		return;
 	}
 	guess = host_plan_guess(r->host, name);
@@ -378,7 +380,33 @@ customer_read(struct policy_customer *customer, const struct host *host,
 		read_guests(&r, root);
 	}
 	customer->suspended |= suspended || r.conf.suspended;
+	if (customer->suspended)
+		customer->suspended_by = "policy.conf";
 	conf_close(&r.conf);
 	faults_sort(faults, file);
 	return r.conf.usable;
+}
+
+/*
+ * Readable or not, whatever has this name suspends: a slip with it must not
+ * let anybody in.  Its first line is what the customer is told.
+ */
+void
+customer_suspend(struct policy_customer *customer, enum file_fault fault,
+    const char *text)
+{
+	size_t len;
+
+	if (fault == FILE_MISSING)
+		return;
+	customer->suspended = true;
+	customer->suspended_by = "suspended";
+	*customer->reason = '\0';
+	if (fault != FILE_OK)
+		return;
+	text += strspn(text, " \t\r\n");
+	len = strcspn(text, "\r\n");
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	text_escape(customer->reason, sizeof(customer->reason), text, len);
 }

@@ -2,6 +2,7 @@
 #ifndef POLICY_CUSTOMER_H
 #define POLICY_CUSTOMER_H
 
+#include "base/file.h"
 #include "policy/host.h"
 
 /*
@@ -15,6 +16,10 @@ bool customer_read(struct policy_customer *customer, const struct host *host,
 
 /* Forget all but the name, "suspended" and the last good text. */
 void customer_clear(struct policy_customer *customer);
+
+/* What the file "suspended" says; text counts with FILE_OK only. */
+void customer_suspend(struct policy_customer *customer, enum file_fault fault,
+    const char *text);
 
 /* "alice/policy.conf". */
 void customer_file(char *dst, size_t size, const char *name);

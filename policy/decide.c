@@ -42,8 +42,14 @@ static void
 decide_account(const struct policy_customer *customer, enum right right,
     struct verdict *out)
 {
-	if (customer->rights & RIGHT_BIT(right))
+	if (customer->rights & RIGHT_BIT(right)) {
+		if (right == RIGHT_RDNS && *customer->ips_closed != '\0') {
+			out->err = VPSH_ERR_POLICY;
+			say(out, "%s", customer->ips_closed);
+			return;
+		}
 		out->err = VPSH_OK;
+	}
 	say_rule(out, &customer->allow, customer->plan, customer->rights,
 	    right);
 }
@@ -85,12 +91,14 @@ policy_decide(const struct policy_customer *customer, const char *guest,
 	if (customer == NULL) {
 		out->err = VPSH_ERR_NO_CUSTOMER;
 		say(out, "there is no such customer");
+	} else if (customer->suspended) {
+		out->err = VPSH_ERR_SUSPENDED;
+		say(out, "%s/%s: suspended%s%s", customer->name,
+		    customer->suspended_by, *customer->reason ? ": " : "",
+		    customer->reason);
 	} else if (*customer->denied != '\0') {
 		out->err = VPSH_ERR_POLICY;
 		say(out, "%s", customer->denied);
-	} else if (customer->suspended) {
-		out->err = VPSH_ERR_POLICY;
-		say(out, "%s/policy.conf: suspended", customer->name);
 	} else if (right != RIGHT_ANY && right_name(right) == NULL) {
 		say(out, "there is no such right");
 	} else if (right != RIGHT_ANY && RIGHT_BIT(right) & RULES_ACCOUNT) {

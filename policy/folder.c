@@ -30,10 +30,12 @@ folder_open(int dirfd, const char *name, int *fd)
 	}
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		fd_close(fd);
+		errno = EPERM;
 		return "does not belong to root";
 	}
 	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
 		fd_close(fd);
+		errno = EPERM;
 		return "can be written by others than its owner";
 	}
 	return NULL;
@@ -110,6 +112,20 @@ folder_read(int fd, struct folder_list *list, struct faults *faults)
 out:
 	closedir(dir);
 	return result;
+}
+
+int
+folder_with(struct folder_list *list, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (strcmp(list->names[i], name) == 0)
+			return 0;
+	if (folder_add(list, name) != 0)
+		return -1;
+	qsort(list->names, list->count, sizeof(*list->names), by_name);
+	return 0;
 }
 
 void

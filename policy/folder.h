@@ -25,6 +25,8 @@ struct folder_list {
  * cannot be read, which is a fault, too.  folder_free() in both cases.
  */
 int folder_read(int fd, struct folder_list *list, struct faults *faults);
+/* The same list with that name in it.  Returns -1 without memory. */
+int folder_with(struct folder_list *list, const char *name);
 void folder_free(struct folder_list *list);
 
 #endif

@@ -10,6 +10,10 @@
 #define GRACE_S	    (24 * 60 * 60)
 #define GRACE_S_MAX (30 * 24 * 60 * 60)
 
+#define HOST_CHARACTERS                                        \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+	"0123456789.:-"
+
 static const struct host_plan builtin = {
 	.usable = true,
 	.limits = { .sessions = 8, .power = 6, .consoles = 8 },
@@ -262,11 +266,32 @@ read_support(struct conf *conf, const config_setting_t *root, struct host *host)
 		    sizeof(host->support) - 1);
 }
 
+/* What a customer types behind "ssh": a name or an address, and no option. */
+static void
+read_ssh(struct conf *conf, const config_setting_t *root, struct host *host)
+{
+	const config_setting_t *s = conf_string(conf, root, "ssh_host");
+	const char *name = s != NULL ? config_setting_get_string(s) : "";
+	size_t len = strlen(name);
+	long long port = 0;
+
+	if (s == NULL)
+		;
+	else if (len == 0 || len >= sizeof(host->ssh_host) ||
+	    *name == '-' || strspn(name, HOST_CHARACTERS) != len)
+		conf_fault(conf, s, "\"%s\" is not the name or address of a "
+		    "host", name);
+	else
+		text_copy(host->ssh_host, sizeof(host->ssh_host), name);
+	conf_number(conf, root, "ssh_port", 1, 65535, &port);
+	host->ssh_port = (int)port;
+}
+
 struct host *
 host_read(const char *text, struct faults *faults, bool *usable)
 {
 	static const char *const keys[] = { "support", "policy_grace", "plans",
-		"rescue" };
+		"rescue", "ssh_host", "ssh_port" };
 	struct conf conf = { .usable = true };
 	config_setting_t *root = NULL;
 	long long grace = GRACE_S;
@@ -282,6 +307,7 @@ host_read(const char *text, struct faults *faults, bool *usable)
 			conf_number(&conf, root, "policy_grace", 0, GRACE_S_MAX,
 			    &grace);
 			read_support(&conf, root, host);
+			read_ssh(&conf, root, host);
 			read_profiles(&conf, root, host);
 			read_plans(&conf, root, host);
 		}

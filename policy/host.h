@@ -21,6 +21,8 @@ struct host_plan {
 
 struct host {
 	char support[128];
+	char ssh_host[POLICY_PATH];
+	int ssh_port;
 	int64_t grace_ms;
 	struct host_plan *plans;
 	size_t nplans;

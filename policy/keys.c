@@ -11,7 +11,8 @@
 #include "policy/folder.h"
 #include "policy/keys.h"
 
-#define BLANKS " \t"
+#define BLANKS	 " \t"
+#define NOTE_MAX 80
 
 struct keys_reader {
 	struct keys *keys;
@@ -49,9 +50,11 @@ static void
 keep(struct keys_reader *r, const char *type, size_t type_len, const char *text,
     size_t len)
 {
-	char *line;
+	struct keys *keys = r->keys;
+	const char *rest = text + len;
+	char *line, *note;
 
-	if (r->keys->nlines == KEYS_MAX) {
+	if (keys->nlines == KEYS_MAX) {
 		refuse(r,
 		    "this is one more than the %d keys that a file may "
 		    "have",
@@ -59,7 +62,10 @@ keep(struct keys_reader *r, const char *type, size_t type_len, const char *text,
 		return;
 	}
 	line = malloc(type_len + 1 + len + 1);
-	if (line == NULL) {
+	note = malloc(NOTE_MAX);
+	if (line == NULL || note == NULL) {
+		free(line);
+		free(note);
 		r->faults.nomem = true;
 		return;
 	}
@@ -67,7 +73,10 @@ keep(struct keys_reader *r, const char *type, size_t type_len, const char *text,
 	line[type_len] = ' ';
 	memcpy(line + type_len + 1, text, len);
 	line[type_len + 1 + len] = '\0';
-	r->keys->lines[r->keys->nlines++] = line;
+	rest += strspn(rest, BLANKS);
+	text_escape(note, NOTE_MAX, rest, strlen(rest));
+	keys->notes[keys->nlines] = note;
+	keys->lines[keys->nlines++] = line;
 }
 
 /*
@@ -173,13 +182,27 @@ keys_load(const char *etc, const char *customer, struct keys *keys)
 	return text != NULL && !r.faults.nomem ? 0 : -1;
 }
 
+int
+keys_read(const char *file, char *text, struct keys *keys)
+{
+	struct keys_reader r = { .keys = keys, .file = file };
+
+	memset(keys, 0, sizeof(*keys));
+	read_text(&r, text);
+	keys->faults = r.faults.list;
+	keys->nfaults = r.faults.count;
+	return r.faults.nomem ? -1 : 0;
+}
+
 void
 keys_free(struct keys *keys)
 {
 	size_t i;
 
-	for (i = 0; i < keys->nlines; i++)
+	for (i = 0; i < keys->nlines; i++) {
 		free(keys->lines[i]);
+		free(keys->notes[i]);
+	}
 	free(keys->faults);
 	memset(keys, 0, sizeof(*keys));
 }

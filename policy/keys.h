@@ -8,13 +8,14 @@
 
 /*
  * SSH public keys in authorized_keys format (sshd(8)).  Only the key itself
- * is taken over: type, blob and nothing else.
+ * counts: type, blob and nothing else.
  */
 #define KEYS_LINE_MAX 8192
 #define KEYS_MAX      64 /* per file */
 
 struct keys {
 	char *lines[KEYS_MAX]; /* "TYPE BASE64" */
+	char *notes[KEYS_MAX]; /* the rest of each line, escaped */
 	size_t nlines;
 	struct policy_fault *faults; /* one per refused line */
 	size_t nfaults;
@@ -28,6 +29,12 @@ struct keys {
  * says why).  keys_free() in both cases.
  */
 int keys_load(const char *etc, const char *customer, struct keys *keys);
+
+/*
+ * The same with a text that was read already, which is cut up.  file is its
+ * name in faults.  Returns -1 without memory only.
+ */
+int keys_read(const char *file, char *text, struct keys *keys);
 void keys_free(struct keys *keys);
 
 #endif

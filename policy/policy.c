@@ -16,9 +16,11 @@
 #include "policy/customer.h"
 #include "policy/folder.h"
 #include "policy/host.h"
+#include "policy/ips.h"
 
 struct loader {
 	struct policy *policy;
+	const struct policy_draft *draft; /* NULL: files only */
 	const struct policy *previous;
 	struct faults faults;
 	int64_t now_ms;
@@ -86,17 +88,30 @@ lend_host(struct loader *l)
 	return true;
 }
 
+/* A file, or what a draft puts in its place; errno is as of the fault. */
+static enum file_fault
+load_text(int folder, const char *name, const char *draft, char **text)
+{
+	size_t len;
+
+	*text = NULL;
+	if (draft != NULL)
+		return (*text = strdup(draft)) != NULL ? FILE_OK :
+							 FILE_UNREADABLE;
+	return folder == -1 ? FILE_MISSING :
+			      file_read_trusted(folder, name, text, &len);
+}
+
 static void
 load_host(struct loader *l, int etc)
 {
 	struct policy *p = l->policy;
-	enum file_fault fault = FILE_MISSING;
-	char *text = NULL;
+	enum file_fault fault;
+	char *text;
 	bool usable, slip;
-	size_t len;
 
-	if (etc != -1)
-		fault = file_read_trusted(etc, "vpsh.conf", &text, &len);
+	fault = load_text(etc, "vpsh.conf",
+	    l->draft != NULL ? l->draft->host : NULL, &text);
 	slip = is_slip(fault, errno);
 	if (fault != FILE_OK && fault != FILE_MISSING)
 		note_file(l, "vpsh.conf", fault, errno);
@@ -120,6 +135,8 @@ load_host(struct loader *l, int etc)
 				"right in it holds");
 	}
 	text_copy(p->support, sizeof(p->support), p->host->support);
+	text_copy(p->ssh_host, sizeof(p->ssh_host), p->host->ssh_host);
+	p->ssh_port = p->host->ssh_port;
 	p->grace_ms = p->host->grace_ms;
 }
 
@@ -175,28 +192,54 @@ fall_back(struct loader *l, struct policy_customer *c, const char *file,
 	    c->name);
 }
 
+/* Beside policy.conf: neither can make it unusable, nor be lost with it. */
 static void
-load_customer(struct loader *l, int customers, const char *name,
+load_others(struct loader *l, int folder, const char *ips,
     struct policy_customer *c)
 {
 	char file[sizeof(c->allow.file)];
 	enum file_fault fault;
+	char *text;
+
+	fault = load_text(folder, "suspended", NULL, &text);
+	if (fault != FILE_OK && fault != FILE_MISSING) {
+		text_format(file, sizeof(file), "%s/suspended", c->name);
+		note_file(l, file, fault, errno);
+		faults_add(&l->faults, file, 0, "%s is suspended all the same",
+		    c->name);
+	}
+	customer_suspend(c, fault, text);
+	free(text);
+	fault = load_text(folder, "ips.txt", ips, &text);
+	ips_read(c, fault, text, &l->faults);
+}
+
+static void
+load_customer(struct loader *l, int customers, const char *name,
+    struct policy_customer *c)
+{
+	static const struct policy_draft none;
+	const struct policy_draft *draft = &none;
+	char file[sizeof(c->allow.file)];
+	enum file_fault fault;
 	const char *wrong;
-	char *text = NULL;
-	int folder = -1;
-	size_t len;
+	char *text;
+	int folder = -1, error;
 
 	text_copy(c->name, sizeof(c->name), name);
 	customer_file(file, sizeof(file), name);
-	if ((wrong = folder_open(customers, name, &folder)) != NULL) {
+	if (l->draft != NULL && l->draft->customer != NULL &&
+	    strcmp(l->draft->customer, name) == 0)
+		draft = l->draft;
+	wrong = folder_open(customers, name, &folder);
+	if (wrong != NULL && (draft->conf == NULL || errno != ENOENT)) {
 		faults_add(&l->faults, file, 0, "its directory %s", wrong);
 		fall_back(l, c, file, false);
 		return;
 	}
-	fault = file_read_trusted(folder, "policy.conf", &text, &len);
+	fault = load_text(folder, "policy.conf", draft->conf, &text);
+	error = errno;
 	if (fault != FILE_OK) {
-		int error = errno;
-
 		note_file(l, file, fault, error);
 		fall_back(l, c, file, is_slip(fault, error));
 	} else if (customer_read(c, l->policy->host, text, &l->faults)) {
@@ -205,6 +248,7 @@ load_customer(struct loader *l, int customers, const char *name,
 	} else
 		fall_back(l, c, file, true);
 	free(text);
+	load_others(l, folder, draft->ips, c);
 	fd_close(&folder);
 }
 
@@ -246,7 +290,9 @@ load_customers(struct loader *l, int etc)
 		    wrong);
 		return;
 	}
-	if (folder_read(customers, &list, &l->faults) == 0)
+	if (folder_read(customers, &list, &l->faults) == 0 &&
+	    (l->draft == NULL || l->draft->conf == NULL ||
+		folder_with(&list, l->draft->customer) == 0))
 		p->customers = calloc(list.count + 1, sizeof(*p->customers));
 	if (p->customers == NULL)
 		l->faults.nomem = true;
@@ -257,10 +303,13 @@ load_customers(struct loader *l, int etc)
 	fd_close(&customers);
 }
 
-struct policy *
-policy_load(const char *etc, const struct policy *previous)
+static struct policy *
+load(const char *etc, const struct policy *previous,
+    const struct policy_draft *draft)
 {
-	struct loader l = { .previous = previous, .now_ms = clock_wall_ms() };
+	struct loader l = { .previous = previous,
+		.draft = draft,
+		.now_ms = clock_wall_ms() };
 	const char *wrong;
 	int fd = -1;
 
@@ -287,6 +336,18 @@ policy_load(const char *etc, const struct policy *previous)
 	return l.policy;
 }
 
+struct policy *
+policy_load(const char *etc, const struct policy *previous)
+{
+	return load(etc, previous, NULL);
+}
+
+struct policy *
+policy_try(const char *etc, const struct policy_draft *draft)
+{
+	return load(etc, NULL, draft);
+}
+
 void
 policy_free(struct policy *policy)
 {
@@ -297,6 +358,8 @@ policy_free(struct policy *policy)
 	for (i = 0; i < policy->ncustomers; i++) {
 		free(policy->customers[i].guests);
 		free(policy->customers[i].text);
+		free(policy->customers[i].ips);
+		free(policy->customers[i].ips_text);
 	}
 	free(policy->customers);
 	free(policy->faults);

@@ -20,6 +20,7 @@
 #define POLICY_TEXT   384
 #define POLICY_PATH   256
 #define POLICY_DOMAIN 65
+#define POLICY_REASON 200
 
 /* Where a rule stands: "alice/policy.conf", 7.  Line 0: the whole file. */
 struct policy_place {
@@ -69,18 +70,33 @@ struct policy_guest {
 	char closed[POLICY_TEXT];
 };
 
+struct policy_ip; /* policy/ips.h */
+
 struct policy_customer {
 	char name[TEXT_NAME_MAX + 1];
 	bool has_uid; /* "uid = N" in the policy */
 	uid_t uid;
 	uint32_t rights; /* of the account */
 	struct policy_place allow;
-	char plan[TEXT_NAME_MAX + 1];
+	char plan[TEXT_NAME_MAX + 1]; /* of allow */
+	char base[TEXT_NAME_MAX + 1]; /* the plan that the file names */
 	struct policy_limits limits;
 	struct policy_guest *guests; /* sorted by name */
 	size_t nguests;
+	struct policy_ip *ips; /* sorted; see policy/ips.h */
+	size_t nips;
+	char *ips_text; /* what they point into */
+	/* Why there is no reverse DNS although allowed; empty when usable. */
+	char ips_closed[POLICY_TEXT];
 	bool suspended;
-	/* Why the customer may do nothing at all; empty when usable. */
+	/* Which file says so: "suspended" or "policy.conf". */
+	const char *suspended_by;
+	/* The operator's reason, for the customer to read; may be empty. */
+	char reason[POLICY_REASON];
+	/*
+	 * Why the customer may do nothing at all; empty when usable.  Says
+	 * nothing of a suspension, during which guests run on.
+	 */
 	char denied[POLICY_TEXT];
 	/* The file is broken and this is what it last said; 0: current. */
 	int64_t stale_since_ms; /* clock_wall_ms() */
@@ -94,6 +110,8 @@ struct policy {
 	struct policy_fault *faults;
 	size_t nfaults;
 	char support[128];	     /* operator's contact */
+	char ssh_host[POLICY_PATH];  /* as customers reach it, or empty */
+	int ssh_port;		     /* the same, or 0 */
 	int64_t grace_ms;	     /* policy_grace */
 	struct host *host;	     /* vpsh.conf: see policy/host.h */
 	char *host_text;	     /* last good vpsh.conf, or NULL */
@@ -110,6 +128,19 @@ struct policy {
  * its own part and is listed in faults.  Free with policy_free().
  */
 struct policy *policy_load(const char *etc, const struct policy *previous);
+
+/*
+ * What would hold if these texts were in the files' place: NULL leaves a file
+ * as it is.  conf and ips are those of customer, who need not be there yet.
+ */
+struct policy_draft {
+	const char *host; /* vpsh.conf */
+	const char *customer;
+	const char *conf; /* policy.conf */
+	const char *ips;  /* ips.txt */
+};
+struct policy *policy_try(const char *etc, const struct policy_draft *draft);
+
 void policy_free(struct policy *policy);
 
 /*

@@ -22,8 +22,19 @@
 /* A watcher who types gets the line that says so this often at most. */
 #define HELP_MS 2000
 
+/* When a right is gone the broker may say good-bye, too, and knows why. */
+#define BYE_MS 100
+
 /* How long the last words may take to reach a slow terminal. */
 #define FAREWELL_MS 1000
+
+/*
+ * Without a terminal: what was piped in is sent, its end was read, and the
+ * guest has been silent for so long.  Then it is over, as a script expects
+ * that says "echo reboot | ssh HOST console web".  Where nothing was piped
+ * in, there is somebody who only wants to listen.
+ */
+#define SILENT_MS 2000
 
 /* A descriptor's turn: go on, or what the run ends with. */
 #define GO_ON (-1)
@@ -195,6 +206,7 @@ pending_flush(struct attach *a, int viewer)
 			break;
 		}
 		a->pending_at += n;
+		a->last_ms = clock_ms();
 	}
 	if (a->writer)
 		pending_forget(a);
@@ -257,9 +269,24 @@ input_turn(struct attach *a, int viewer)
 	}
 	if (a->tty)
 		return keys_read(a, viewer, buf, (size_t)n);
-	if (a->may_write)
+	if (a->may_write) {
 		pending_add(a, buf, (size_t)n);
+		a->fed = true;
+	}
 	return GO_ON;
+}
+
+/* How long poll(2) may wait; 0: it is over. */
+static int
+patience(const struct attach *a)
+{
+	int64_t left;
+
+	if (a->tty || !a->input_over || !a->fed || a->pending_len > 0 ||
+	    a->shown_len > 0)
+		return -1;
+	left = a->last_ms + SILENT_MS - clock_ms();
+	return left > 0 ? (int)left : 0;
 }
 
 /* --- what comes ---------------------------------------------------------- */
@@ -310,6 +337,7 @@ viewer_turn(struct attach *a, int viewer)
 		show(a, msg.u.output.data, (size_t)len);
 		a->offset = msg.u.output.offset + (uint64_t)len;
 		a->known = true;
+		a->last_ms = clock_ms();
 		break;
 	case WIRE_MISSED:
 		missed_told(a, msg.u.missed.bytes);
@@ -357,6 +385,16 @@ broker_turn(struct attach *a, int broker)
 	return GO_ON;
 }
 
+static int
+revoked_turn(struct attach *a, int broker)
+{
+	struct pollfd pfd = { .fd = broker, .events = POLLIN };
+
+	if (poll(&pfd, 1, BYE_MS) == 1 && broker_turn(a, broker) == ATTACH_BYE)
+		return ATTACH_BYE;
+	return ATTACH_REVOKED;
+}
+
 /* --- the loop ------------------------------------------------------------ */
 
 static void
@@ -384,14 +422,20 @@ static int
 turn(struct attach *a, int viewer, int broker)
 {
 	struct pollfd pfd[P_COUNT];
-	int end = GO_ON;
+	int end = GO_ON, r;
 
 	if (!shown_flush(a))
 		return ATTACH_LEFT;
 	pending_flush(a, viewer);
 	poll_fill(a, viewer, broker, pfd);
-	if (poll(pfd, P_COUNT, -1) == -1)
+	r = poll(pfd, P_COUNT, patience(a));
+	if (r == -1)
 		return errno == EINTR ? GO_ON : (int)ATTACH_LOST;
+	if (r == 0 && patience(a) == 0) {
+		attach_mark(a,
+		    "the input has ended and nothing more comes: left");
+		return ATTACH_LEFT;
+	}
 	if ((pfd[P_OUT].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 		return ATTACH_LEFT;
 	if (pfd[P_IN].revents != 0)
@@ -424,11 +468,14 @@ attach_run(struct attach *a, int viewer, int broker, bool may_write)
 	memset(&a->bye, 0, sizeof(a->bye));
 	a->may_write = may_write;
 	a->writer = a->told = false;
+	a->last_ms = clock_ms();
 	if (fd_set_nonblock(viewer) == -1)
 		return ATTACH_LOST;
 	greet(a);
 	while (end == GO_ON)
 		end = turn(a, viewer, broker);
+	if (end == ATTACH_REVOKED)
+		end = revoked_turn(a, broker);
 	a->writer = false;
 	if (end == ATTACH_LEFT)
 		a->shown_at = a->shown_len = 0;

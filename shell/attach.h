@@ -31,7 +31,8 @@
 #define ATTACH_PENDING_MAX	(2u * 1024 * 1024)
 
 enum attach_end {
-	ATTACH_LEFT,		/* the customer left, or their line is gone */
+	ATTACH_LEFT,		/* the customer left, or their line is gone, */
+				/* or their pipe has said and heard it all */
 	ATTACH_ENDED,		/* the console server ended it: see bye */
 	ATTACH_REVOKED,		/* the right is gone: see bye */
 	ATTACH_BYE,		/* the broker said good-bye: see bye */
@@ -84,6 +85,8 @@ struct attach {
 	bool			 known;		/* offset is valid */
 	uint64_t		 offset;	/* of the next byte */
 	bool			 input_over;	/* in is at its end */
+	bool			 fed;		/* and was not empty */
+	int64_t			 last_ms;	/* last byte to or from */
 	bool			 greeted;
 	bool			 bol;		/* out is at a line's start */
 	int64_t			 help_ms;	/* watchers' line was drawn */
@@ -130,22 +133,12 @@ void	 attach_mark(struct attach *a, const char *text);
 bool	 attach_pause(struct attach *a, int ms);
 
 /*
- * Collect OUTPUT until VIEW_END and write the last lines lines of it (0: all)
- * to out, neutralised.  viewer stays the caller's.  Returns 0, or a negative
- * enum vpsh_err.  Ends with VPSH_ERR_TIMEOUT after deadline_ms.
- */
-int	 attach_log(int viewer, int out, unsigned lines, int deadline_ms);
-
-/*
  * Make len bytes of a guest fit for any terminal and file: control sequences
  * are left out, new lines and tabs stay, everything else goes through
  * text_escape().  Returns a NUL-terminated string, to be freed; NULL when
  * there is no memory.
  */
 char	*attach_neutralise(const uint8_t *data, size_t len, size_t *outlen);
-
-/* Where the last lines lines of text begin; 0: all of it. */
-const char *attach_last_lines(const char *text, size_t len, unsigned lines);
 
 /*
  * The keys of one read.  Of the writer's, *forward says how many bytes go to

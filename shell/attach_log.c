@@ -1,191 +1,263 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
-#include <poll.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "shell/attach.h"
+#include "shell/attach_log.h"
+#include "shell/json.h"
+#include "shell/signals.h"
 #include "wire/err.h"
 
 /* A log is one ring at most; more than this no honest server sends. */
 #define LOG_MAX ((size_t)2 * WIRE_RING_BYTES)
 
-/* text_escape() makes at most this many bytes of one. */
-#define WIDEST 4
+/* How long the broker's good-bye may take when a right is gone. */
+#define BYE_MS 100
 
-#define BEL 0x07
-#define CAN 0x18
-#define SUB 0x1a
-#define ESC 0x1b
+/* "03:12:45 " */
+#define TIME_LEN  9
+#define TIME_NONE "         "
 
-/* --- leaving out control sequences --------------------------------------- */
+/* One line of output. */
+struct row {
+	enum { ROW_TEXT, ROW_MARK, ROW_MISSED } kind;
+	int64_t ms; /* -1: not known */
+	uint64_t offset;
+	const char *text;
+	uint64_t missed;
+};
 
-/* The length of ESC [ ... (ECMA-48, 5.4), as far as it is well-formed. */
-static size_t
-csi_length(const uint8_t *data, size_t len)
+/* --- one line of output -------------------------------------------------- */
+
+/* The time of day in front of a line, and a date line where it changes. */
+static void
+show_time(struct attach_log *log, int64_t ms, char text[TIME_LEN + 1])
 {
-	size_t i = 2;
+	const time_t seconds = (time_t)(ms / 1000);
+	char date[64];
+	struct tm tm;
+	int day;
 
-	while (i < len && data[i] >= 0x30 && data[i] <= 0x3f)
-		i++;
-	while (i < len && data[i] >= 0x20 && data[i] <= 0x2f)
-		i++;
-	if (i < len && data[i] >= 0x40 && data[i] <= 0x7e)
-		i++;
-	return i;
+	(void)text_copy(text, TIME_LEN + 1, TIME_NONE);
+	if (ms < 0 || localtime_r(&seconds, &tm) == NULL)
+		return;
+	day = tm.tm_year * 366 + tm.tm_yday;
+	if (day != log->day &&
+	    strftime(date, sizeof(date), "%Y-%m-%d, times in %Z", &tm) > 0)
+		fprintf(log->options.out, "-- %s --\n", date);
+	log->day = day;
+	(void)strftime(text, TIME_LEN + 1, "%H:%M:%S ", &tm);
 }
 
-/*
- * The length of a string as OSC and DCS have one.  A new line ends it, too:
- * one that is never closed costs its own line and not the rest of the log.
- */
-static size_t
-string_length(const uint8_t *data, size_t len)
+static void
+show_plain(struct attach_log *log, const struct row *row)
+{
+	char at[TIME_LEN + 1], safe[WIRE_TEXT * 2];
+	FILE *out = log->options.out;
+
+	show_time(log, row->ms, at);
+	switch (row->kind) {
+	case ROW_TEXT:
+		/* No blanks at the end of what is copied and pasted. */
+		if (row->text[0] == '\0')
+			at[at[0] == ' ' ? 0 : TIME_LEN - 1] = '\0';
+		fprintf(out, "%s%s\n", at, row->text);
+		break;
+	case ROW_MARK:
+		(void)text_escape(safe, sizeof(safe), row->text,
+		    strlen(row->text));
+		fprintf(out, "-- %s%s --\n", at[0] == ' ' ? "" : at, safe);
+		break;
+	case ROW_MISSED:
+		fprintf(out,
+		    "-- this view was too slow: %" PRIu64
+		    " bytes are missing here --\n",
+		    row->missed);
+		break;
+	}
+}
+
+static void
+show_json(struct attach_log *log, const struct row *row)
+{
+	const char *text = row->text;
+	struct json json;
+
+	/* One string is as long as a line but for what had to be escaped. */
+	do {
+		json_begin(&json, log->options.out);
+		if (row->ms >= 0)
+			json_time(&json, "at", row->ms);
+		else
+			json_null(&json, "at");
+		json_count(&json, "offset", row->offset);
+		if (row->kind == ROW_MISSED)
+			json_count(&json, "missed", row->missed);
+		else
+			json_string(&json,
+			    row->kind == ROW_MARK ? "mark" : "text", text);
+		json_end(&json);
+		text += strnlen(text, JSON_STRING_MAX);
+	} while (*text != '\0');
+}
+
+static void
+show(struct attach_log *log, const struct row *row)
+{
+	log->count++;
+	if (log->counting || log->count <= log->skip)
+		return;
+	if (log->options.json)
+		show_json(log, row);
+	else
+		show_plain(log, row);
+}
+
+/* --- lines out of bytes -------------------------------------------------- */
+
+/* Carriage returns may have made more than one of it. */
+static void
+line_end(struct attach_log *log)
+{
+	struct row row = { .ms = log->line_ms, .offset = log->line_offset };
+	char *text, *at, *next;
+	size_t len;
+
+	text = attach_neutralise(log->line, log->len, &len);
+	log->len = 0;
+	for (at = text; at != NULL; at = next) {
+		next = strchr(at, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		row.text = at;
+		show(log, &row);
+	}
+	free(text);
+}
+
+void
+attach_log_end(struct attach_log *log)
+{
+	if (log->len > 0)
+		line_end(log);
+	(void)fflush(log->options.out);
+}
+
+static void
+take_bytes(struct attach_log *log, const uint8_t *data, size_t len)
 {
 	size_t i;
 
-	for (i = 2; i < len; i++) {
-		if (data[i] == BEL || data[i] == CAN || data[i] == SUB)
-			return i + 1;
+	for (i = 0; i < len; i++) {
+		if (log->len == ATTACH_LOG_LINE && data[i] != '\n')
+			line_end(log);
+		if (log->len == 0) {
+			log->line_ms = log->now_ms;
+			log->line_offset = log->offset + i;
+		}
 		if (data[i] == '\n')
-			return i;
-		if (data[i] == ESC)
-			return i + 1 < len && data[i + 1] == '\\' ? i + 2 : i;
+			line_end(log);
+		else
+			log->line[log->len++] = data[i];
 	}
-	return i;
+	log->offset += len;
 }
 
-/* The length of the escape sequence that data, an ESC, begins. */
-static size_t
-sequence_length(const uint8_t *data, size_t len)
+/* A line of ours stands between two lines of the guest's. */
+static void
+take_mark(struct attach_log *log, struct row row)
 {
-	size_t i = 1;
+	if (log->len > 0)
+		line_end(log);
+	row.offset = log->offset;
+	show(log, &row);
+}
 
-	if (len < 2)
-		return len;
-	switch (data[1]) {
-	case '[':
-		return csi_length(data, len);
-	case ']':
-	case 'P':
-	case 'X':
-	case '^':
-	case '_':
-		return string_length(data, len);
+/* One frame of the console server's, with a body of len bytes. */
+static void
+take(struct attach_log *log, const struct wire_msg *msg, size_t len)
+{
+	switch (msg->head.type) {
+	case WIRE_OUTPUT:
+		log->known = true;
+		log->offset = msg->u.output.offset;
+		take_bytes(log, msg->u.output.data,
+		    len - offsetof(struct wire_output, data));
+		break;
+	case WIRE_STAMP:
+		log->known = true;
+		log->offset = msg->u.stamp.offset;
+		log->now_ms = msg->u.stamp.wall_ms;
+		break;
+	case WIRE_EVENT:
+		take_mark(log,
+		    (struct row){ .kind = ROW_MARK,
+			.ms = log->now_ms,
+			.text = msg->u.text.text });
+		break;
+	case WIRE_MISSED:
+		take_mark(log,
+		    (struct row){ .kind = ROW_MISSED,
+			.ms = -1,
+			.text = "",
+			.missed = msg->u.missed.bytes });
+		break;
 	default:
 		break;
 	}
-	while (i < len && data[i] >= 0x20 && data[i] <= 0x2f)
-		i++;
-	if (i < len && data[i] >= 0x30 && data[i] <= 0x7e)
-		i++;
-	return i;
 }
 
-/*
- * What a line printer would have got.  A carriage return before a new line
- * is part of it; one at a line's start says nothing; any other begins a line
- * of its own, so that a progress bar does not hide what it overwrote.
- */
-static size_t
-strip(const uint8_t *data, size_t len, char *plain)
+void
+attach_log_init(struct attach_log *log,
+    const struct attach_log_options *options)
 {
-	size_t i = 0, n = 0;
-
-	while (i < len) {
-		if (data[i] == ESC) {
-			i += sequence_length(data + i, len - i);
-			continue;
-		}
-		if (data[i] != '\r') {
-			plain[n++] = (char)data[i++];
-			continue;
-		}
-		while (i < len && data[i] == '\r')
-			i++;
-		if (n > 0 && plain[n - 1] != '\n' && i < len && data[i] != '\n')
-			plain[n++] = '\n';
-	}
-	return n;
+	memset(log, 0, sizeof(*log));
+	log->options = *options;
+	log->now_ms = log->line_ms = -1;
+	log->day = -1;
 }
 
-char *
-attach_neutralise(const uint8_t *data, size_t len, size_t *outlen)
-{
-	char *plain = malloc(len + 1), *out = malloc(WIDEST * len + 1);
-	size_t begin, end, n, at = 0;
+/* --- what there is ------------------------------------------------------- */
 
-	if (plain == NULL || out == NULL) {
-		free(plain);
-		free(out);
-		return NULL;
-	}
-	n = strip(data, len, plain);
-	for (begin = 0; begin < n; begin = end) {
-		for (end = begin;
-		     end < n && plain[end] != '\n' && plain[end] != '\t'; end++)
-			continue;
-		at += text_escape(out + at, WIDEST * len + 1 - at,
-		    plain + begin, end - begin);
-		if (end < n)
-			out[at++] = plain[end++];
-	}
-	out[at] = '\0';
-	free(plain);
-	*outlen = at;
-	return out;
-}
-
-const char *
-attach_last_lines(const char *text, size_t len, unsigned lines)
-{
-	const char *at = text + len;
-
-	if (lines == 0 || len == 0)
-		return text;
-	/* The new line that ends the last line begins none. */
-	if (at[-1] == '\n')
-		at--;
-	for (; at > text; at--)
-		if (at[-1] == '\n' && --lines == 0)
-			break;
-	return at;
-}
-
-/* --- collecting ---------------------------------------------------------- */
-
-struct log {
+/* Frames, one after the other: a length, the head, the body. */
+struct frames {
 	uint8_t *data;
 	size_t len;
 	size_t size;
 };
 
 static int
-log_add(struct log *log, const uint8_t *data, size_t len)
+frames_add(struct frames *frames, const struct wire_msg *msg, size_t body)
 {
-	size_t size = log->size == 0 ? 65536 : 2 * log->size;
+	size_t len = offsetof(struct wire_msg, u) + body;
+	size_t need = frames->len + sizeof(len) + len;
+	size_t size = frames->size == 0 ? 65536 : 2 * frames->size;
 	uint8_t *more;
 
-	if (log->len + len > LOG_MAX)
+	if (need > LOG_MAX)
 		return VPSH_ERR_CONSOLE;
-	if (log->len + len > log->size) {
-		more = realloc(log->data, size);
+	if (need > frames->size) {
+		more = realloc(frames->data, size);
 		if (more == NULL)
 			return VPSH_ERR_MEMORY_HOST;
-		log->data = more;
-		log->size = size;
+		frames->data = more;
+		frames->size = size;
 	}
-	memcpy(log->data + log->len, data, len);
-	log->len += len;
+	memcpy(frames->data + frames->len, &len, sizeof(len));
+	memcpy(frames->data + frames->len + sizeof(len), msg, len);
+	frames->len = need;
 	return VPSH_OK;
 }
 
 /* One frame.  *over: it was the last. */
 static int
-log_take(struct log *log, int viewer, bool *over)
+frames_take(struct frames *frames, int viewer, bool *over)
 {
 	struct wire_msg msg;
 	ssize_t len = wire_recv(viewer, &msg, WIRE_CONSOLE_VIEWER, NULL, NULL);
@@ -198,61 +270,147 @@ log_take(struct log *log, int viewer, bool *over)
 		*over = true;
 		return msg.u.outcome.err;
 	}
-	if (msg.head.type == WIRE_OUTPUT)
-		return log_add(log, msg.u.output.data,
-		    (size_t)len - offsetof(struct wire_output, data));
-	return VPSH_OK;
+	return frames_add(frames, &msg, (size_t)len);
 }
 
 static int
-log_collect(struct log *log, int viewer, int deadline_ms)
+frames_collect(struct frames *frames, int viewer, int deadline_ms)
 {
 	struct pollfd pfd = { .fd = viewer, .events = POLLIN };
 	const int64_t until = clock_ms() + deadline_ms;
 	bool over = false;
-	int64_t left;
-	int err = VPSH_OK;
+	int err = VPSH_OK, r;
 
 	while (!over && err == VPSH_OK) {
-		left = until - clock_ms();
-		if (left <= 0)
+		r = signals_wait(&pfd, 1, until);
+		if (r == -1)
+			return CLIENT_INTERRUPTED;
+		if (r == 0)
 			return VPSH_ERR_TIMEOUT;
-		if (poll(&pfd, 1, (int)left) > 0)
-			err = log_take(log, viewer, &over);
+		err = frames_take(frames, viewer, &over);
 	}
 	return err;
 }
 
-static int
-log_print(const struct log *log, int out, unsigned lines)
+static void
+frames_show(const struct frames *frames, struct attach_log *log)
 {
-	const char *from;
-	size_t len = 0;
-	char *text;
-	int r;
+	struct wire_msg msg;
+	size_t at, len;
 
-	text = attach_neutralise(log->data, log->len, &len);
-	if (text == NULL)
-		return VPSH_ERR_MEMORY_HOST;
-	from = attach_last_lines(text, len, lines);
-	len -= (size_t)(from - text);
-	r = fd_write_all(out, from, len);
-	if (r == 0 && len > 0 && from[len - 1] != '\n')
-		r = fd_write_all(out, "\n", 1);
-	free(text);
-	return r == 0 ? VPSH_OK : VPSH_ERR_FAILED;
+	for (at = 0; at < frames->len; at += sizeof(len) + len) {
+		memcpy(&len, frames->data + at, sizeof(len));
+		memcpy(&msg, frames->data + at + sizeof(len), len);
+		take(log, &msg, len - offsetof(struct wire_msg, u));
+	}
+	/* What goes on may end the line, too. */
+	if (!log->options.follow && log->len > 0)
+		line_end(log);
+}
+
+/* How many lines it makes; one can be many rows, or no row at all. */
+static uint64_t
+frames_count(const struct frames *frames, const struct attach_log *log)
+{
+	struct attach_log *dry = malloc(sizeof(*dry));
+	uint64_t count;
+
+	if (dry == NULL)
+		return 0;
+	*dry = *log;
+	dry->counting = true;
+	frames_show(frames, dry);
+	count = dry->count;
+	free(dry);
+	return count;
 }
 
 int
-attach_log(int viewer, int out, unsigned lines, int deadline_ms)
+attach_log_collect(struct attach_log *log, int viewer, int deadline_ms)
 {
-	struct log log = { NULL, 0, 0 };
+	struct frames frames = { NULL, 0, 0 };
 	int err = VPSH_ERR_CONSOLE;
+	uint64_t count;
 
 	if (fd_set_nonblock(viewer) == 0)
-		err = log_collect(&log, viewer, deadline_ms);
-	if (err == VPSH_OK)
-		err = log_print(&log, out, lines);
-	free(log.data);
+		err = frames_collect(&frames, viewer, deadline_ms);
+	if (err == VPSH_OK) {
+		count = log->options.lines == 0 ? 0 :
+						  frames_count(&frames, log);
+		if (count > log->options.lines)
+			log->skip = count - log->options.lines;
+		frames_show(&frames, log);
+		if (fflush(log->options.out) == EOF && errno != EPIPE)
+			err = VPSH_ERR_FAILED;
+	}
+	free(frames.data);
+	return err;
+}
+
+/* --- what comes ---------------------------------------------------------- */
+
+/* The console server ended it; the broker may say good-bye and knows why. */
+static int
+view_ended(const struct wire_outcome *outcome, struct client *client)
+{
+	struct pollfd pfd = { .fd = client->fd, .events = POLLIN };
+	int err;
+
+	if (signals_wait(&pfd, 1, clock_ms() + BYE_MS) == 1) {
+		err = client_drain(client);
+		if (err != 0)
+			return err;
+	}
+	client->said = *outcome;
+	return outcome->err != VPSH_OK ? outcome->err : VPSH_ERR_CONSOLE;
+}
+
+/* One frame; 1 to go on. */
+static int
+viewer_turn(struct attach_log *log, int viewer, struct client *client)
+{
+	struct wire_msg msg;
+	ssize_t len = wire_recv(viewer, &msg, WIRE_CONSOLE_VIEWER, NULL, NULL);
+
+	if (len == -1 && (errno == EAGAIN || errno == EINTR))
+		return 1;
+	if (len <= 0)
+		return VPSH_ERR_CONSOLE;
+	if (msg.head.type == WIRE_VIEW_END)
+		return view_ended(&msg.u.outcome, client);
+	take(log, &msg, (size_t)len);
+	return fflush(log->options.out) == EOF ? VPSH_OK : 1;
+}
+
+/* A broker that was restarted must grant again. */
+static int
+broker_turn(struct client *client)
+{
+	int err = client_drain(client);
+
+	if (err == 0 && client->fd == -1)
+		err = VPSH_ERR_CONSOLE;
+	return err == 0 ? 1 : err;
+}
+
+int
+attach_log_follow(struct attach_log *log, int viewer, struct client *client)
+{
+	struct pollfd pfd[3] = { { .fd = viewer, .events = POLLIN },
+		{ .fd = client->fd, .events = POLLIN },
+		{ .fd = fileno(log->options.out) } };
+	int err = 1;
+
+	if (fd_set_nonblock(viewer) == -1)
+		return VPSH_ERR_CONSOLE;
+	while (err == 1) {
+		/* Ctrl-C; or nobody is there to read it any more. */
+		if (signals_wait(pfd, 3, -1) == -1 || pfd[2].revents != 0)
+			return VPSH_OK;
+		if (pfd[0].revents != 0)
+			err = viewer_turn(log, viewer, client);
+		if (err == 1 && pfd[1].revents != 0)
+			err = broker_turn(client);
+	}
 	return err;
 }

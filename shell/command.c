@@ -6,12 +6,19 @@
 #include "shell/command.h"
 #include "shell/session.h"
 #include "shell/verbs.h"
+#include "shell/when.h"
 #include "wire/err.h"
 
-#define OPTION_YES                                               \
-	{                                                        \
-		"--yes", NULL, "do not ask for the guest's name" \
-	}
+#define TIMEOUT_TEXT "wait no longer; what was begun goes on"
+#define FORCE_TEXT   "then pull the plug; needs destroy"
+
+#define OPTION_YES	    { "--yes", NULL, "do not ask" }
+#define OPTION_YES_NAME	    { "--yes", NULL, "do not ask for the guest's name" }
+#define OPTION_JSON	    { "--json", NULL, "one JSON object, for programs" }
+#define OPTION_NO_WAIT	    { "--no-wait", NULL, "return once it has begun" }
+#define OPTION_TIMEOUT	    { "--timeout", "SECONDS", TIMEOUT_TEXT }
+#define OPTION_FORCE	    { "--force-after", "SECONDS", FORCE_TEXT }
+#define OPTION_FOLLOW(what) { "--follow", NULL, what }
 
 static const struct command commands[] = {
 	{ .name = "list",
@@ -19,6 +26,8 @@ static const struct command commands[] = {
 	    .right = RIGHT_ANY,
 	    .type = WIRE_LIST,
 	    .help = "your guests and how they are",
+	    .options = { OPTION_FOLLOW("go on with a line for each change"),
+		OPTION_JSON },
 	    .run = verbs_list },
 	{ .name = "status",
 	    .args = "[GUEST]",
@@ -26,6 +35,8 @@ static const struct command commands[] = {
 	    .right = RIGHT_ANY,
 	    .type = WIRE_STATUS,
 	    .help = "everything about one guest, or about all",
+	    .options = { OPTION_FOLLOW("go on with what it uses, as it does"),
+		OPTION_JSON },
 	    .run = verbs_status },
 	{ .name = "start",
 	    .args = "GUEST",
@@ -35,7 +46,8 @@ static const struct command commands[] = {
 	    .type = WIRE_START,
 	    .help = "boot it",
 	    .options = { { "--console", NULL,
-		"show its console from the very first byte" } },
+			     "show its console from the very first byte" },
+		OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_JSON },
 	    .run = power_start },
 	{ .name = "shutdown",
 	    .args = "GUEST",
@@ -44,7 +56,11 @@ static const struct command commands[] = {
 	    .right = RIGHT_SHUTDOWN,
 	    .type = WIRE_SHUTDOWN,
 	    .help = "ask it to shut down",
-	    .more = "A guest can ignore this; destroy cannot be ignored.",
+	    .more = "A guest can ignore this; destroy cannot be ignored. With "
+		    "--force-after the guest's name is asked for as destroy "
+		    "does, and a script has to say --yes.",
+	    .options = { OPTION_FORCE, OPTION_YES, OPTION_NO_WAIT,
+		OPTION_TIMEOUT, OPTION_JSON },
 	    .run = power_stop },
 	{ .name = "reboot",
 	    .args = "GUEST",
@@ -53,7 +69,11 @@ static const struct command commands[] = {
 	    .right = RIGHT_REBOOT,
 	    .type = WIRE_REBOOT,
 	    .help = "ask it to reboot",
-	    .more = "A guest can ignore this; reset cannot be ignored.",
+	    .more = "A guest can ignore this; reset cannot be ignored. With "
+		    "--force-after the guest's name is asked for as reset "
+		    "does, and a script has to say --yes.",
+	    .options = { OPTION_FORCE, OPTION_YES, OPTION_NO_WAIT,
+		OPTION_TIMEOUT, OPTION_JSON },
 	    .run = power_stop },
 	{ .name = "reset",
 	    .args = "GUEST",
@@ -64,7 +84,8 @@ static const struct command commands[] = {
 	    .help = "pull the plug and boot it again",
 	    .more = "The disk is kept; what the guest had not yet written is "
 		    "lost.",
-	    .options = { OPTION_YES },
+	    .options = { OPTION_YES_NAME, OPTION_NO_WAIT, OPTION_TIMEOUT,
+		OPTION_JSON },
 	    .run = power_pull },
 	{ .name = "destroy",
 	    .args = "GUEST",
@@ -74,8 +95,45 @@ static const struct command commands[] = {
 	    .type = WIRE_DESTROY,
 	    .help = "pull the plug; the disk is kept",
 	    .more = "What the guest had not yet written is lost.",
-	    .options = { OPTION_YES },
+	    .options = { OPTION_YES_NAME, OPTION_NO_WAIT, OPTION_TIMEOUT,
+		OPTION_JSON },
 	    .run = power_pull },
+	{ .name = "pause",
+	    .args = "GUEST",
+	    .max = 1,
+	    .guest = true,
+	    .right = RIGHT_PAUSE,
+	    .type = WIRE_PAUSE,
+	    .help = "freeze it, memory and all",
+	    .more = "It does not notice but by its clock. unpause lets it go "
+		    "on; a reboot of the host loses what it had in memory.",
+	    .options = { OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_JSON },
+	    .run = power_freeze },
+	{ .name = "unpause",
+	    .args = "GUEST",
+	    .max = 1,
+	    .guest = true,
+	    .right = RIGHT_PAUSE,
+	    .type = WIRE_UNPAUSE,
+	    .help = "let it go on",
+	    .options = { OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_JSON },
+	    .run = power_freeze },
+	{ .name = "sysrq",
+	    .args = "GUEST KEY",
+	    .min = 1,
+	    .max = 2,
+	    .guest = true,
+	    .right = RIGHT_SYSRQ,
+	    .type = WIRE_SYSRQ,
+	    .help = "press Alt-SysRq and KEY in it",
+	    .more = "KEY is one small letter or digit that its Linux knows: h "
+		    "lists them on its console, s writes out its disks, t "
+		    "shows its tasks. b, c, e, f, g, i, k, o and u can stop "
+		    "it: they need the right for that, too, and the guest's "
+		    "name or --yes.",
+	    .options = { OPTION_YES_NAME, OPTION_NO_WAIT, OPTION_TIMEOUT,
+		OPTION_JSON },
+	    .run = power_sysrq },
 	{ .name = "console",
 	    .args = "GUEST",
 	    .max = 1,
@@ -94,9 +152,13 @@ static const struct command commands[] = {
 	    .guest = true,
 	    .right = RIGHT_LOG,
 	    .type = WIRE_LOG,
-	    .help = "what its console said last",
+	    .help = "what its console said last, and when",
+	    .more = WHEN_TEXT ". Without a zone it is the time of this host.",
 	    .options = { { "--lines", "N",
-		"that many lines, 0 for all that are kept; else 50" } },
+			     "that many lines, 0 for all that are kept; "
+			     "else 50" },
+		{ "--since", "TIME", "only what came from then on" },
+		OPTION_FOLLOW("go on with what comes"), OPTION_JSON },
 	    .run = view_log },
 	{ .name = "why",
 	    .args = "COMMAND [GUEST]",
@@ -105,23 +167,27 @@ static const struct command commands[] = {
 	    .right = RIGHT_ANY,
 	    .type = WIRE_WHY,
 	    .help = "which rule allows or denies it",
+	    .options = { OPTION_JSON },
 	    .run = verbs_why },
 	{ .name = "whoami",
 	    .args = "",
 	    .right = RIGHT_ANY,
 	    .type = WIRE_WHOAMI,
-	    .help = "your account and what it may do",
+	    .help = "your account, and whom to ask for help",
+	    .options = { OPTION_JSON },
 	    .run = verbs_whoami },
 	{ .name = "version",
 	    .args = "",
 	    .right = RIGHT_ANY,
 	    .help = "of vpsh and of the service",
+	    .options = { OPTION_JSON },
 	    .run = verbs_version },
 	{ .name = "help",
 	    .args = "[COMMAND]",
 	    .max = 1,
 	    .right = RIGHT_ANY,
 	    .help = "this list, or all about one command",
+	    .options = { OPTION_JSON },
 	    .run = verbs_help },
 	{ .name = "exit",
 	    .args = "",
@@ -144,6 +210,7 @@ static const struct {
 	{ "restart", "reboot", false },
 	{ "serial", "console", false },
 	{ "control", "status", false },
+	{ "sysreq", "sysrq", false },
 	{ "logout", "exit", false },
 	{ "quit", "exit", false },
 	{ "?", "help", false },
@@ -176,6 +243,18 @@ command_find(const char *name, bool person)
 	return NULL;
 }
 
+const char *
+command_alias(const struct command *command, size_t i)
+{
+	size_t a;
+
+	for (a = 0; a < sizeof(aliases) / sizeof(aliases[0]); a++)
+		if (!aliases[a].person &&
+		    strcmp(aliases[a].name, command->name) == 0 && i-- == 0)
+			return aliases[a].alias;
+	return NULL;
+}
+
 bool
 command_is_foreign(const char *name)
 {
@@ -204,6 +283,23 @@ command_option(const struct command_call *call, const char *name)
 		    strcmp(call->command->options[i].name, name) == 0)
 			return call->options[i];
 	return NULL;
+}
+
+int
+command_number(struct session *session, const struct command_call *call,
+    const char *name, long long min, long long max, long long fallback,
+    long long *value)
+{
+	const char *text = command_option(call, name);
+	char detail[WIRE_TEXT];
+
+	*value = fallback;
+	if (text == NULL || text_number(text, min, max, value) == 0)
+		return 0;
+	text_format(detail, sizeof(detail),
+	    "%s wants a number from %lld to %lld", name, min, max);
+	return session_fail(session, VPSH_ERR_USAGE, call->command->name, NULL,
+	    detail);
 }
 
 /* One option, its value perhaps in the next word; *i is moved over it. */
@@ -244,6 +340,20 @@ parse_option(struct command_call *call, const struct words *words, size_t *i,
 	return VPSH_ERR_USAGE;
 }
 
+/* The first argument is the guest unless only the others are there. */
+static int
+take_guest(struct command_call *call)
+{
+	if (call->nargs == call->command->min)
+		return 0;
+	call->guest = call->args[0];
+	call->nargs--;
+	memmove(call->args, call->args + 1,
+	    call->nargs * sizeof(call->args[0]));
+	call->args[call->nargs] = NULL;
+	return text_is_name(call->guest) ? 0 : VPSH_ERR_NO_GUEST;
+}
+
 int
 command_parse(const struct command *command, const struct words *words,
     struct command_call *call, char *detail, size_t size)
@@ -274,10 +384,7 @@ command_parse(const struct command *command, const struct words *words,
 		    command->args);
 		return VPSH_ERR_USAGE;
 	}
-	if (!command->guest || call->nargs == 0)
-		return 0;
-	call->guest = call->args[0];
-	return text_is_name(call->guest) ? 0 : VPSH_ERR_NO_GUEST;
+	return command->guest ? take_guest(call) : 0;
 }
 
 int
@@ -325,15 +432,14 @@ fail_unknown(struct session *session, const char *word)
 	    text_nearest(word, names, NCOMMANDS));
 }
 
-int
-command_run(struct session *session, const struct words *words)
+static int
+run_words(struct session *session, const struct words *words)
 {
 	const struct command *command;
 	struct command_call call;
 	char detail[WIRE_TEXT], name[WIRE_NAME];
 	int err;
 
-	memset(&session->client.said, 0, sizeof(session->client.said));
 	if (words->n == 0)
 		return 0;
 	command = command_find(words->word[0], session->line.person);
@@ -349,4 +455,21 @@ command_run(struct session *session, const struct words *words)
 		call.guest = name;
 	}
 	return command->run(session, &call);
+}
+
+int
+command_run(struct session *session, const char *line, size_t len)
+{
+	static const char json[] = " --json";
+	struct words words;
+	int err;
+
+	memset(&session->client.said, 0, sizeof(session->client.said));
+	/* A program reads the answer even if the rest is not understood. */
+	session->json = memmem(line, len, json, strlen(json)) != NULL;
+	err = words_split(&words, line, len);
+	if (err != 0)
+		return session_fail(session, err, NULL, NULL,
+		    err == VPSH_ERR_USAGE ? WORDS_LIMIT_TEXT : NULL);
+	return run_words(session, &words);
 }

@@ -14,7 +14,7 @@ struct session;
 struct command_call;
 
 #define COMMAND_ARGS_MAX	2
-#define COMMAND_OPTIONS_MAX	2
+#define COMMAND_OPTIONS_MAX	6
 
 struct command_option {
 	const char	*name;		/* "--from" */
@@ -32,6 +32,7 @@ struct command {
 	const char		*args;		/* "GUEST", "[GUEST]", "" */
 	const char		*help;		/* one line */
 	const char		*more;		/* for help NAME; may be NULL */
+	/* Arguments; min without a guest that may be left out. */
 	size_t			 min;
 	size_t			 max;
 	bool			 guest;		/* the first is a guest's name;
@@ -46,9 +47,10 @@ struct command {
 /* What was typed, checked against its row. */
 struct command_call {
 	const struct command	*command;
+	const char		*guest;		/* rows with guest only */
+	/* The arguments, in those rows without the guest. */
 	size_t			 nargs;
 	const char		*args[COMMAND_ARGS_MAX];
-	const char		*guest;		/* rows with guest only */
 	/* Value of each option, "" if it has none, NULL when not given. */
 	const char		*options[COMMAND_OPTIONS_MAX];
 };
@@ -61,6 +63,9 @@ const struct command *command_at(size_t i);
  * digits of xencontrol's menu, too.
  */
 const struct command *command_find(const char *name, bool person);
+
+/* Its i-th hidden alias, NULL past the end; none of xencontrol's digits. */
+const char *command_alias(const struct command *command, size_t i);
 
 /*
  * Check words, of which the first named command, and fill in call except for
@@ -78,6 +83,14 @@ bool	 command_is_foreign(const char *name);
 const char *command_option(const struct command_call *call, const char *name);
 
 /*
+ * The same as a number of [min, max]; fallback when it was not given.  Says
+ * what is wrong with it.
+ */
+int	 command_number(struct session *session,
+	    const struct command_call *call, const char *name, long long min,
+	    long long max, long long fallback, long long *value);
+
+/*
  * The guest that need not be named because there is no other.  Says what is
  * wrong when there are none or several.
  */
@@ -85,10 +98,11 @@ int	 command_only_guest(struct session *session, const char *verb,
 	    char name[WIRE_NAME]);
 
 /*
- * Run what was typed: nothing happens before all of it is understood.
+ * Split len bytes of a line, which need no NUL, and run what was typed:
+ * nothing happens before all of it is understood.
  * Everything there is to say was said on return.  Returns 0 or a negative
  * enum vpsh_err, for the exit code.
  */
-int	 command_run(struct session *session, const struct words *words);
+int	 command_run(struct session *session, const char *line, size_t len);
 
 #endif

@@ -14,6 +14,9 @@
 #define TERM_DEFAULT   "vt100"
 #define LOCALE_DEFAULT "C.UTF-8"
 
+/* Unset, the C library would open it again each time it is needed. */
+#define TZ_DEFAULT ":/etc/localtime"
+
 /*
  * Is it made of letters, digits and those of extra, and short?  No dot in
  * front and none twice: terminfo, locale and zone names become parts of
@@ -113,7 +116,7 @@ environ_scrub(struct environ_claims *claims)
 	if (clearenv() != 0)
 		return -1;
 	if (setenv("TERM", *term != '\0' ? term : TERM_DEFAULT, 1) == -1 ||
-	    (*tz != '\0' && setenv("TZ", tz, 1) == -1))
+	    setenv("TZ", *tz != '\0' ? tz : TZ_DEFAULT, 1) == -1)
 		return -1;
 	tzset();
 	if (set_locale(locale) == -1)

@@ -13,6 +13,7 @@
 #include "shell/output.h"
 #include "shell/session.h"
 #include "shell/signals.h"
+#include "shell/terminal.h"
 
 #define PROMPT "vpsh> "
 
@@ -22,6 +23,21 @@ line_init(struct line *line, int fd, bool person)
 	memset(line, 0, sizeof(*line));
 	line->fd = fd;
 	line->person = person;
+}
+
+void
+line_edit(struct line *line, const char *term, edit_complete complete,
+    void *arg)
+{
+	line->editing = line->person && term != NULL && *term != '\0' &&
+	    strcmp(term, "dumb") != 0 && strcmp(term, "unknown") != 0;
+	edit_init(&line->edit, stdout, complete, arg);
+}
+
+void
+line_dispose(struct line *line)
+{
+	edit_dispose(&line->edit);
 }
 
 /* Is there a whole line in the buffer?  Then take it out. */
@@ -67,35 +83,124 @@ forget_typed(struct line *line)
 	line->skipping = false;
 }
 
-enum line_end
-line_read(struct line *line, struct client *client)
+/*
+ * More input, and what the broker says meanwhile.  Returns true when there
+ * is more in the buffer, else false and why.
+ */
+static bool
+read_more(struct line *line, struct client *client, enum line_end *end)
 {
 	struct pollfd fds[2];
-	enum line_end end;
 	ssize_t n;
 
 	for (;;) {
-		if (take_line(line, &end))
-			return end;
 		fds[0] = (struct pollfd){ line->fd, POLLIN, 0 };
 		fds[1] = (struct pollfd){ client->fd, POLLIN, 0 };
 		if (signals_wait(fds, 2, -1) == -1) {
+			*end = LINE_OVER;
 			if (errno != EINTR)
-				return LINE_OVER;
+				return false;
 			forget_typed(line);
-			return LINE_INTERRUPTED;
+			*end = LINE_INTERRUPTED;
+			return false;
 		}
+		*end = LINE_BYE;
 		if (fds[1].revents != 0 && client_drain(client) != 0)
-			return LINE_BYE;
+			return false;
 		if (fds[0].revents == 0)
 			continue;
 		n = read(line->fd, line->buffer + line->len,
 		    sizeof(line->buffer) - line->len);
-		if (n > 0)
+		if (n > 0) {
 			line->len += (size_t)n;
-		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-			return at_end(line);
+			return true;
+		}
+		*end = LINE_OVER;
+		if (n == 0 || (errno != EINTR && errno != EAGAIN))
+			return false;
 	}
+}
+
+enum line_end
+line_read(struct line *line, struct client *client)
+{
+	enum line_end end;
+
+	while (!take_line(line, &end))
+		if (!read_more(line, client, &end))
+			return end == LINE_OVER ? at_end(line) : end;
+	return end;
+}
+
+/* Does anything but Enter follow in the same read? */
+static bool
+text_follows(const struct line *line, size_t i)
+{
+	return i + 1 < line->len && (i + 2 < line->len ||
+	    (line->buffer[i + 1] != '\r' && line->buffer[i + 1] != '\n'));
+}
+
+/* Give the editor what is there; false when it wants more. */
+static bool
+edit_some(struct line *line, enum line_end *end)
+{
+	enum edit_end result = EDIT_GOES_ON;
+	size_t i = 0;
+
+	while (i < line->len && result == EDIT_GOES_ON) {
+		result = edit_byte(&line->edit, line->buffer[i],
+		    text_follows(line, i));
+		i++;
+	}
+	line->len -= i;
+	memmove(line->buffer, line->buffer + i, line->len);
+	if (result == EDIT_GOES_ON)
+		return false;
+	line->text_len = result == EDIT_LINE ? line->edit.len : 0;
+	memcpy(line->text, line->edit.text, line->text_len);
+	line->text[line->text_len] = '\0';
+	*end = result == EDIT_LINE ? LINE_TEXT :
+	    result == EDIT_LONG    ? LINE_LONG :
+				     LINE_OVER;
+	/* The terminal does not echo it. */
+	if (result != EDIT_OVER)
+		fputc('\n', stdout);
+	return true;
+}
+
+/* A line that its terminal did not live to see the end of is nobody's. */
+static enum line_end
+read_edited(struct line *line, struct client *client, const char *prompt)
+{
+	enum line_end end;
+
+	edit_begin(&line->edit, prompt);
+	while (!edit_some(line, &end)) {
+		fflush(stdout);
+		if (!read_more(line, client, &end)) {
+			forget_typed(line);
+			break;
+		}
+	}
+	return end;
+}
+
+enum line_end
+line_prompt(struct line *line, struct client *client, const char *prompt)
+{
+	enum line_end end;
+
+	/* The terminal first: who sees the prompt may type. */
+	if (line->editing && terminal_edit(line->fd) == 0) {
+		end = read_edited(line, client, prompt);
+		terminal_leave();
+		fflush(stdout);
+		return end;
+	}
+	if (line->person)
+		fputs(prompt, stdout);
+	fflush(stdout);
+	return line_read(line, client);
 }
 
 const char *
@@ -123,7 +228,7 @@ line_ask(struct line *line, struct client *client, const char *prompt)
 
 /* What ended while somebody was typing is told before the next prompt. */
 static void
-tell_late(struct client *client)
+tell_late(struct client *client, bool person)
 {
 	char text[WIRE_TEXT + WIRE_REF + 2];
 	size_t i;
@@ -131,7 +236,10 @@ tell_late(struct client *client)
 	for (i = 0; i < client->nlate; i++) {
 		text_format(text, sizeof(text), "%s: %s", client->late[i].ref,
 		    client->late[i].text);
-		output_say(client->late[i].err == 0 ? stdout : stderr, text);
+		/* A script's stdout is for what it asked for. */
+		output_say(person && client->late[i].err == 0 ? stdout :
+								stderr,
+		    text);
 	}
 	client->nlate = 0;
 }
@@ -163,26 +271,16 @@ greet(struct session *session)
 	free(guests);
 }
 
-static int
-run_line(struct session *session)
-{
-	struct words words;
-	int err;
-
-	err = words_split(&words, session->line.text, session->line.text_len);
-	if (err != 0)
-		return session_fail(session, err, NULL, NULL,
-		    err == VPSH_ERR_USAGE ? WORDS_LIMIT_TEXT : NULL);
-	return command_run(session, &words);
-}
-
 /* What to do with one end of reading; true when the loop is over. */
 static bool
 handle(struct session *session, enum line_end end, int *err)
 {
+	const struct line *line = &session->line;
+
+	session->json = false;
 	switch (end) {
 	case LINE_TEXT:
-		*err = run_line(session);
+		*err = command_run(session, line->text, line->text_len);
 		break;
 	case LINE_LONG:
 		*err = session_fail(session, VPSH_ERR_USAGE, NULL, NULL,
@@ -193,12 +291,12 @@ handle(struct session *session, enum line_end end, int *err)
 		    "the last line has no end, so it may not be whole");
 		return true;
 	case LINE_OVER:
-		if (session->line.person)
+		if (line->person)
 			fputc('\n', stdout);
 		return true;
 	case LINE_INTERRUPTED:
 		fputc('\n', stdout);
-		return !session->line.person;
+		return !line->person;
 	case LINE_BYE:
 		fputc('\n', stdout);
 		*err = session_fail(session, session->client.said.err, NULL,
@@ -207,7 +305,7 @@ handle(struct session *session, enum line_end end, int *err)
 	}
 	/* A script cannot look after a service that is not there. */
 	return session->leave || session->client.over ||
-	    (*err == VPSH_ERR_SERVICE && !session->line.person);
+	    (*err == VPSH_ERR_SERVICE && !line->person);
 }
 
 int
@@ -219,11 +317,9 @@ line_loop(struct session *session)
 	if (line->person)
 		greet(session);
 	while (!session->client.over) {
-		tell_late(&session->client);
-		if (line->person)
-			fputs(PROMPT, stdout);
-		fflush(stdout);
-		if (handle(session, line_read(line, &session->client), &err))
+		tell_late(&session->client, line->person);
+		if (handle(session,
+			line_prompt(line, &session->client, PROMPT), &err))
 			break;
 	}
 	/* A person saw how it went; what counts is whether they could stay. */

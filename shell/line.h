@@ -6,13 +6,16 @@
 #include <stddef.h>
 
 #include "shell/client.h"
+#include "shell/edit.h"
 #include "shell/words.h"
 
 struct session;
 
 /*
- * Lines from a person or a script.  The kernel does the editing; nothing is
- * ever redrawn, which is what a screen reader and a slow line want.
+ * Lines from a person or a script.  A person at a terminal that can move its
+ * cursor edits commands with shell/edit.h.  Everything else, answers to a
+ * question too, is edited by the kernel, and nothing is ever redrawn: that
+ * is what a screen reader wants, with TERM=dumb.
  */
 
 #define LINE_BUFFER	4096	/* as much as the kernel keeps of a line */
@@ -20,11 +23,13 @@ struct session;
 struct line {
 	int	fd;
 	bool	person;		/* somebody is at a terminal: ask, prompt */
+	bool	editing;	/* their terminal can be drawn on */
 	bool	skipping;	/* inside a line that is too long */
 	size_t	len;
 	char	buffer[LINE_BUFFER];
 	size_t	text_len;
 	char	text[WORDS_LINE_MAX + 1];	/* the last line, no end */
+	struct edit edit;
 };
 
 enum line_end {
@@ -38,8 +43,17 @@ enum line_end {
 
 void	 line_init(struct line *line, int fd, bool person);
 
+/* From now on commands are edited here; unless TERM says it cannot be. */
+void	 line_edit(struct line *line, const char *term,
+	    edit_complete complete, void *arg);
+void	 line_dispose(struct line *line);
+
 /* Wait for the next line, and listen to the broker meanwhile. */
 enum line_end line_read(struct line *line, struct client *client);
+
+/* The same behind a prompt, and edited here where that was asked for. */
+enum line_end line_prompt(struct line *line, struct client *client,
+	    const char *prompt);
 
 /*
  * Ask a person: what was typed ahead is dropped, prompt is shown as it is.

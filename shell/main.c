@@ -15,6 +15,7 @@
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "shell/command.h"
+#include "shell/complete.h"
 #include "shell/environ.h"
 #include "shell/mode.h"
 #include "shell/output.h"
@@ -103,6 +104,7 @@ open_session(struct session *session, const struct mode *mode,
 	session->term = getenv("TERM");
 	line_init(&session->line, STDIN_FILENO,
 	    mode->line && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
+	line_edit(&session->line, session->term, complete_line, session);
 	if (mode->socket != NULL)
 		text_copy(path, sizeof(path), mode->socket);
 	else
@@ -110,21 +112,6 @@ open_session(struct session *session, const struct mode *mode,
 		    mode->root != NULL ? mode->root : "", VPSH_RUN);
 	if (client_init(&session->client, path, origin) == -1)
 		fatal("The path of the socket is too long.");
-}
-
-static int
-run(struct session *session, const struct mode *mode)
-{
-	struct words words;
-	int err;
-
-	if (mode->line)
-		return line_loop(session);
-	err = words_split(&words, mode->command, strlen(mode->command));
-	if (err != 0)
-		return session_fail(session, err, NULL, NULL,
-		    err == VPSH_ERR_USAGE ? WORDS_LIMIT_TEXT : NULL);
-	return command_run(session, &words);
 }
 
 int
@@ -156,9 +143,14 @@ main(int argc, char *argv[])
 	sandbox_syscalls(rules, sizeof(rules) / sizeof(rules[0]));
 	sandbox_hijack_hook();
 
-	err = run(&session, &mode);
+	if (mode.line)
+		err = line_loop(&session);
+	else
+		err = command_run(&session, mode.command,
+		    strlen(mode.command));
 
 	client_close(&session.client);
+	line_dispose(&session.line);
 	free(claims.original);
 	if ((fflush(stdout) == EOF || ferror(stdout)) && err == 0)
 		err = VPSH_ERR_FAILED;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -24,20 +25,36 @@ enum column {
 	COLUMN_UPTIME,
 	COLUMN_VCPUS,
 	COLUMN_MEMORY,
+	COLUMN_CPU,
+	COLUMN_DISK,
+	COLUMN_NET,
+	COLUMN_MONTH,
 	COLUMN_COUNT
 };
+
+#define COLUMN_COUNTERS COLUMN_CPU /* from here on they may be unknown */
 
 static const struct {
 	const char *title;
 	const char *field;
 	bool right; /* numbers line up at their end */
+	const char *brief;
 } columns_of[COLUMN_COUNT] = {
-	[COLUMN_NAME] = { "NAME", "name", false },
-	[COLUMN_STATE] = { "STATE", "state", false },
-	[COLUMN_UPTIME] = { "UPTIME", "uptime", true },
-	[COLUMN_VCPUS] = { "VCPUS", "vcpus", true },
-	[COLUMN_MEMORY] = { "MEMORY", "memory", true },
+	[COLUMN_NAME] = { "NAME", "name", false, NULL },
+	[COLUMN_STATE] = { "STATE", "state", false, NULL },
+	[COLUMN_UPTIME] = { "UPTIME", "uptime", true, NULL },
+	[COLUMN_VCPUS] = { "VCPUS", "vcpus", true, NULL },
+	[COLUMN_MEMORY] = { "MEMORY", "memory", true, NULL },
+	[COLUMN_CPU] = { "CPU", "cpu", true, "cpu" },
+	[COLUMN_DISK] = { "READ/WRITTEN", "disk read/written", true, "disk" },
+	[COLUMN_NET] = { "NET IN/OUT", "network in/out", true, "net" },
+	[COLUMN_MONTH] = { "MONTH IN/OUT", "network this month", true,
+	    "month" },
 };
+
+/* What a screen can do without, the first of these first. */
+static const enum column dispensable[] = { COLUMN_DISK, COLUMN_VCPUS,
+	COLUMN_NET, COLUMN_MEMORY, COLUMN_MONTH, COLUMN_CPU };
 
 struct row {
 	char cell[COLUMN_COUNT][WIRE_NAME * 4];
@@ -65,6 +82,12 @@ output_columns(FILE *out)
 	    size.ws_col < COLUMNS_LEAST)
 		return COLUMNS_DEFAULT;
 	return size.ws_col < COLUMNS_MOST ? size.ws_col : COLUMNS_MOST;
+}
+
+int
+output_table_columns(FILE *out)
+{
+	return isatty(fileno(out)) ? output_columns(out) : OUTPUT_WIDE;
 }
 
 int
@@ -137,12 +160,12 @@ output_after_key(void)
 void
 output_field(FILE *out, const char *name, const char *value)
 {
-	char escaped[ESCAPED_MAX];
+	char text[WIRE_TEXT * 2];
 
 	if (*value == '\0')
 		return;
-	text_escape(escaped, sizeof(escaped), value, strlen(value));
-	fprintf(out, "%s: %s\n", name, escaped);
+	text_format(text, sizeof(text), "%s: %s", name, value);
+	output_say(out, text);
 }
 
 const char *
@@ -238,6 +261,64 @@ output_rights(uint32_t rights, char *out, size_t size)
 	}
 }
 
+void
+output_bytes(uint64_t bytes, char out[OUTPUT_BYTES])
+{
+	static const char *const names[] = { "B", "kB", "MB", "GB", "TB", "PB",
+		"EB" };
+	uint64_t unit = 1;
+	size_t i = 0;
+
+	while (bytes / unit >= 1000) {
+		unit *= 1000;
+		i++;
+	}
+	if (i > 0 && bytes / unit < 10)
+		text_format(out, OUTPUT_BYTES, "%" PRIu64 ".%" PRIu64 " %s",
+		    bytes / unit, bytes % unit / (unit / 10), names[i]);
+	else
+		text_format(out, OUTPUT_BYTES, "%" PRIu64 " %s", bytes / unit,
+		    names[i]);
+}
+
+/* "1.2 GB/340 MB" */
+static void
+fill_pair(char *cell, size_t size, uint64_t a, uint64_t b)
+{
+	char first[OUTPUT_BYTES], second[OUTPUT_BYTES];
+
+	output_bytes(a, first);
+	output_bytes(b, second);
+	text_format(cell, size, "%s/%s", first, second);
+}
+
+bool
+output_knows_month(const struct wire_counters *counters)
+{
+	return counters->at_ms > 0 || counters->month_in != 0 ||
+	    counters->month_out != 0;
+}
+
+static void
+fill_counters(struct row *row, const struct wire_guest *guest)
+{
+	const struct wire_counters *c = &guest->counters;
+
+	if (guest->cpu_permille >= 0)
+		text_format(row->cell[COLUMN_CPU], sizeof(row->cell[0]),
+		    "%" PRId32 ".%" PRId32 " %%", guest->cpu_permille / 10,
+		    guest->cpu_permille % 10);
+	if (output_knows_month(c))
+		fill_pair(row->cell[COLUMN_MONTH], sizeof(row->cell[0]),
+		    c->month_in, c->month_out);
+	if (c->at_ms <= 0)
+		return;
+	fill_pair(row->cell[COLUMN_DISK], sizeof(row->cell[0]), c->disk_read,
+	    c->disk_written);
+	fill_pair(row->cell[COLUMN_NET], sizeof(row->cell[0]), c->net_in,
+	    c->net_out);
+}
+
 static void
 fill_row(struct row *row, const struct wire_guest *guest)
 {
@@ -260,8 +341,10 @@ fill_row(struct row *row, const struct wire_guest *guest)
 		text_format(row->cell[COLUMN_MEMORY],
 		    sizeof(row->cell[COLUMN_MEMORY]), "%" PRIu64 " MiB",
 		    (guest->memory_kib + 512) / 1024);
+	fill_counters(row, guest);
 }
 
+/* Width 0: the column is left out. */
 static void
 put_cells(FILE *out, const char *const cell[COLUMN_COUNT],
     const int width[COLUMN_COUNT])
@@ -269,9 +352,9 @@ put_cells(FILE *out, const char *const cell[COLUMN_COUNT],
 	int i, pad;
 
 	for (i = 0; i < COLUMN_COUNT; i++) {
+		if (width[i] == 0)
+			continue;
 		pad = width[i] - output_cells(cell[i]);
-		if (i == COLUMN_COUNT - 1 && !columns_of[i].right)
-			pad = 0;
 		fprintf(out, "%s%*s%s%*s", i > 0 ? "  " : "",
 		    columns_of[i].right ? pad : 0, "", cell[i],
 		    columns_of[i].right ? 0 : pad, "");
@@ -279,22 +362,57 @@ put_cells(FILE *out, const char *const cell[COLUMN_COUNT],
 	fputc('\n', out);
 }
 
-static void
-put_table(FILE *out, const struct row *rows, size_t n)
+/* Does any guest have something in that column? */
+static bool
+column_known(const struct row *rows, size_t n, size_t column)
 {
-	const char *cell[COLUMN_COUNT];
-	int width[COLUMN_COUNT], cells;
+	size_t r;
+
+	for (r = 0; r < n; r++)
+		if (strcmp(rows[r].cell[column], "-") != 0)
+			return true;
+	return column < COLUMN_COUNTERS;
+}
+
+/* How wide each column is for the whole to fit. */
+static void
+fit(const struct row *rows, size_t n, int columns, int width[COLUMN_COUNT])
+{
+	int cells, sum = -2;
 	size_t i, r;
 
 	for (i = 0; i < COLUMN_COUNT; i++) {
-		cell[i] = columns_of[i].title;
-		width[i] = output_cells(cell[i]);
+		width[i] = 0;
+		if (!column_known(rows, n, i))
+			continue;
+		width[i] = output_cells(columns_of[i].title);
 		for (r = 0; r < n; r++) {
 			cells = output_cells(rows[r].cell[i]);
 			if (cells > width[i])
 				width[i] = cells;
 		}
+		sum += width[i] + 2;
 	}
+	/* A line that ends in the last column makes some terminals wrap. */
+	for (i = 0; i < sizeof(dispensable) / sizeof(dispensable[0]) &&
+	     sum >= columns;
+	     i++) {
+		if (width[dispensable[i]] > 0)
+			sum -= width[dispensable[i]] + 2;
+		width[dispensable[i]] = 0;
+	}
+}
+
+static void
+put_table(FILE *out, int columns, const struct row *rows, size_t n)
+{
+	const char *cell[COLUMN_COUNT];
+	int width[COLUMN_COUNT];
+	size_t i, r;
+
+	fit(rows, n, columns, width);
+	for (i = 0; i < COLUMN_COUNT; i++)
+		cell[i] = columns_of[i].title;
 	put_cells(out, cell, width);
 	for (r = 0; r < n; r++) {
 		for (i = 0; i < COLUMN_COUNT; i++)
@@ -312,15 +430,33 @@ put_fields(FILE *out, const struct row *rows, size_t n)
 		if (r > 0)
 			fputc('\n', out);
 		for (i = 0; i < COLUMN_COUNT; i++)
-			fprintf(out, "%s: %s\n", columns_of[i].field,
-			    rows[r].cell[i]);
+			if (column_known(&rows[r], 1, i))
+				fprintf(out, "%s: %s\n", columns_of[i].field,
+				    rows[r].cell[i]);
 	}
+}
+
+/* A job under way and what the operator has to say. */
+static void
+put_notes(FILE *out, const struct wire_guest *guest)
+{
+	char text[WIRE_TEXT + WIRE_NAME];
+
+	/* The broker's note says more than the two words. */
+	if (guest->note[0] != '\0')
+		text_format(text, sizeof(text), "%s: %s", guest->name,
+		    guest->note);
+	else if (guest->job_verb[0] != '\0')
+		text_format(text, sizeof(text), "%s: %s is under way, ref %s.",
+		    guest->name, guest->job_verb, guest->job_ref);
+	else
+		return;
+	output_say(out, text);
 }
 
 void
 output_list(FILE *out, int columns, const struct wire_guest *guests, size_t n)
 {
-	char note[WIRE_TEXT + WIRE_NAME];
 	struct row *rows;
 	size_t i;
 
@@ -331,15 +467,47 @@ output_list(FILE *out, int columns, const struct wire_guest *guests, size_t n)
 	if (columns < OUTPUT_NARROW)
 		put_fields(out, rows, n);
 	else
-		put_table(out, rows, n);
+		put_table(out, columns, rows, n);
 	free(rows);
-	for (i = 0; i < n; i++) {
-		if (guests[i].note[0] == '\0')
-			continue;
-		text_format(note, sizeof(note), "%s: %s", guests[i].name,
-		    guests[i].note);
-		output_say(out, note);
+	for (i = 0; i < n; i++)
+		put_notes(out, &guests[i]);
+}
+
+/* "disk: 1.2 GB read, 340 MB written" */
+static void
+put_pair(FILE *out, const char *name, uint64_t a, const char *what_a,
+    uint64_t b, const char *what_b)
+{
+	char first[OUTPUT_BYTES], second[OUTPUT_BYTES], text[WIRE_TEXT];
+
+	output_bytes(a, first);
+	output_bytes(b, second);
+	text_format(text, sizeof(text), "%s %s, %s %s", first, what_a, second,
+	    what_b);
+	output_field(out, name, text);
+}
+
+static void
+put_use(FILE *out, const struct wire_guest *guest)
+{
+	const struct wire_counters *c = &guest->counters;
+	char text[OUTPUT_SPAN];
+
+	if (guest->cpu_permille >= 0)
+		fprintf(out, "cpu: %" PRId32 ".%" PRId32 " %%\n",
+		    guest->cpu_permille / 10, guest->cpu_permille % 10);
+	if (guest->uptime_ms >= 0) {
+		output_span((int64_t)(c->cpu_ns / 1000000), text);
+		output_field(out, "cpu time", text);
 	}
+	if (c->at_ms > 0) {
+		put_pair(out, "disk", c->disk_read, "read", c->disk_written,
+		    "written");
+		put_pair(out, "network", c->net_in, "in", c->net_out, "out");
+	}
+	if (output_knows_month(c))
+		put_pair(out, "network this month", c->month_in, "in",
+		    c->month_out, "out");
 }
 
 void
@@ -353,17 +521,65 @@ output_guest(FILE *out, const struct wire_guest *guest)
 	output_span(guest->uptime_ms, text);
 	text_copy(row.cell[COLUMN_UPTIME], sizeof(row.cell[COLUMN_UPTIME]),
 	    text);
-	for (i = 0; i < COLUMN_COUNT; i++)
+	for (i = 0; i < COLUMN_COUNTERS; i++)
 		fprintf(out, "%s: %s\n", columns_of[i].field, row.cell[i]);
-	if (guest->uptime_ms >= 0) {
-		output_span((int64_t)(guest->cpu_ns / 1000000), text);
-		output_field(out, "cpu time", text);
-	}
+	put_use(out, guest);
 	text_format(text, sizeof(text), "%" PRIu64, guest->boot);
 	output_field(out, "boot", text);
 	if (guest->elsewhere)
 		output_field(out, "managed", "elsewhere");
+	if (guest->job_verb[0] != '\0') {
+		text_format(text, sizeof(text), "%s, ref %s", guest->job_verb,
+		    guest->job_ref);
+		output_field(out, "job", text);
+	}
 	output_rights(guest->rights, rights, sizeof(rights));
 	output_field(out, "you may", *rights != '\0' ? rights : "nothing");
 	output_field(out, "note", guest->note);
+}
+
+static void
+add_use(const struct row *row, char *text, size_t size)
+{
+	size_t i, len;
+
+	for (i = COLUMN_COUNTERS; i < COLUMN_COUNT; i++) {
+		if (!column_known(row, 1, i))
+			continue;
+		len = strlen(text);
+		text_format(text + len, size - len, ", %s %s",
+		    columns_of[i].brief, row->cell[i]);
+	}
+}
+
+void
+output_change(FILE *out, const struct wire_guest *guest, bool use)
+{
+	char text[WIRE_TEXT * 2], clock[16];
+	time_t now = time(NULL);
+	struct row row;
+	struct tm tm;
+	size_t len;
+
+	fill_row(&row, guest);
+	if (localtime_r(&now, &tm) == NULL ||
+	    strftime(clock, sizeof(clock), "%H:%M:%S", &tm) == 0)
+		text_copy(clock, sizeof(clock), "-");
+	text_format(text, sizeof(text), "%s %s: %s", clock, guest->name,
+	    row.cell[COLUMN_STATE]);
+	len = strlen(text);
+	if (guest->uptime_ms >= 0)
+		text_format(text + len, sizeof(text) - len, ", up %s",
+		    row.cell[COLUMN_UPTIME]);
+	if (use)
+		add_use(&row, text, sizeof(text));
+	len = strlen(text);
+	if (guest->note[0] != '\0')
+		text_format(text + len, sizeof(text) - len, "; %s",
+		    guest->note);
+	else if (guest->job_verb[0] != '\0')
+		text_format(text + len, sizeof(text) - len,
+		    "; %s is under way, ref %s", guest->job_verb,
+		    guest->job_ref);
+	output_say(out, text);
 }

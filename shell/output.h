@@ -2,6 +2,7 @@
 #ifndef SHELL_OUTPUT_H
 #define SHELL_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,12 +17,16 @@
 
 /* Below this a table would be cut by the screen. */
 #define OUTPUT_NARROW	60
+/* A pipe or a file takes all there is. */
+#define OUTPUT_WIDE	1000
 
 /* Line buffering; loads what later needs no file any more. */
 void	 output_init(void);
 
 /* Columns of the terminal behind out; 80 when there is none. */
 int	 output_columns(FILE *out);
+/* The same for a table: OUTPUT_WIDE when there is none. */
+int	 output_table_columns(FILE *out);
 
 /*
  * One sentence or more, as one paragraph; broken between words when out is a
@@ -35,13 +40,22 @@ void	 output_after_key(void);
 /* "name: value"; nothing at all when value is empty. */
 void	 output_field(FILE *out, const char *name, const char *value);
 
-/* A table, or name: value lines where columns are few. */
+/*
+ * A table, or name: value lines where columns are few.  What does not fit
+ * beside the rest is left out, the least important first.
+ */
 void	 output_list(FILE *out, int columns, const struct wire_guest *guests,
 	    size_t n);
 void	 output_guest(FILE *out, const struct wire_guest *guest);
 
+/* One line for what has just changed; use: with what it uses, too. */
+void	 output_change(FILE *out, const struct wire_guest *guest, bool use);
+
 /* Columns that escaped text takes on a terminal. */
 int	 output_cells(const char *text);
+
+/* The months outlive a boot, but not what was counted since it. */
+bool	 output_knows_month(const struct wire_counters *counters);
 
 /* "running"; "unknown" for a number that nobody knows. */
 const char *output_state(uint32_t state);
@@ -51,6 +65,10 @@ const char *output_state(uint32_t state);
 /* "3d4h" for tables, "3 days 4 hours" for sentences; "-" when negative. */
 void	 output_age(int64_t ms, char out[OUTPUT_SPAN]);
 void	 output_span(int64_t ms, char out[OUTPUT_SPAN]);
+
+/* "340 B", "1.2 GB": powers of 1000, as networks and disks are sold. */
+#define OUTPUT_BYTES	16
+void	 output_bytes(uint64_t bytes, char out[OUTPUT_BYTES]);
 
 /* "console view log": the names in a mask of rights. */
 void	 output_rights(uint32_t rights, char *out, size_t size);

@@ -9,19 +9,45 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "shell/output.h"
+#include "shell/report.h"
 #include "shell/verbs.h"
 
 /* The broker ends its jobs itself; this is for one that does not. */
 #define GRACE_MS 15000
 
+#define TIMEOUT_MAX_S 86400
+#define FORCE_MAX_S   600 /* as long as the broker waits for a guest */
+
 /* One job that is waited for. */
 struct power {
 	const char *verb;
 	const char *guest;
-	char ref[WIRE_REF]; /* empty until there is a job */
+	bool no_wait;
+	long long timeout_s; /* --timeout, or 0 */
+	long long force_s;   /* --force-after, or 0 */
+	char ref[WIRE_REF];  /* empty until there is a job */
 	int64_t begin;
-	int64_t deadline;
+	int64_t deadline; /* the broker's and some grace */
 };
+
+/* What the options say; nothing was asked of anybody yet. */
+static int
+power_init(struct power *power, struct session *session,
+    const struct command_call *call)
+{
+	int err;
+
+	memset(power, 0, sizeof(*power));
+	power->verb = call->command->name;
+	power->guest = call->guest;
+	power->no_wait = command_option(call, "--no-wait") != NULL;
+	err = command_number(session, call, "--timeout", 1, TIMEOUT_MAX_S, 0,
+	    &power->timeout_s);
+	if (err == 0)
+		err = command_number(session, call, "--force-after", 1,
+		    FORCE_MAX_S, 0, &power->force_s);
+	return err;
+}
 
 /* The connection broke: what was asked for may have happened, or not. */
 static int
@@ -32,36 +58,58 @@ lost(struct session *session, const struct power *power, int err)
 	return session_fail(session, err, power->verb, power->guest, NULL);
 }
 
-static int
-left_alone(const struct power *power)
+/* "The job goes on": nobody waits for it any more. */
+static void
+describe_rest(const struct power *power, char *text, size_t size)
 {
-	char text[WIRE_TEXT];
-
 	if (power->ref[0] != '\0')
-		text_format(text, sizeof(text),
-		    "The job goes on, ref %s; "
-		    "status %s shows how %s is.",
+		text_format(text, size,
+		    "The job goes on, ref %s; status %s shows how %s is.",
 		    power->ref, power->guest, power->guest);
 	else
-		text_format(text, sizeof(text),
-		    "It was asked for and may "
-		    "still happen; status %s shows how %s is.",
+		text_format(text, size,
+		    "It was asked for and may still happen; status %s shows "
+		    "how %s is.",
 		    power->guest, power->guest);
-	output_say(stderr, text);
-	return VPSH_ERR_TIMEOUT;
 }
 
 static int
-late(struct session *session, const struct power *power)
+left_alone(struct session *session, const struct power *power)
 {
 	char text[WIRE_TEXT];
+
+	describe_rest(power, text, sizeof(text));
+	return session_fail_text(session, VPSH_ERR_TIMEOUT, text, power->ref);
+}
+
+static int64_t
+give_up_at(const struct power *power)
+{
+	int64_t until = power->begin + power->timeout_s * 1000;
+
+	return power->timeout_s != 0 && until < power->deadline ?
+	    until :
+	    power->deadline;
+}
+
+/* --timeout is over, or the broker did not end its own job. */
+static int
+late(struct session *session, const struct power *power)
+{
+	char text[WIRE_TEXT], rest[WIRE_TEXT / 2];
 	struct err_args args = { power->verb, power->guest, power->ref,
 		session->support, NULL, 0 };
 
 	args.number = (clock_ms() - power->begin) / 1000;
-	err_sentence(VPSH_ERR_TIMEOUT, &args, text, sizeof(text));
-	output_say(stderr, text);
-	return VPSH_ERR_TIMEOUT;
+	if (clock_ms() >= give_up_at(power) && power->timeout_s != 0) {
+		describe_rest(power, rest, sizeof(rest));
+		text_format(text, sizeof(text),
+		    "%s of %s did not finish in %lld second%s. %s",
+		    power->verb, power->guest, power->timeout_s,
+		    power->timeout_s == 1 ? "" : "s", rest);
+	} else
+		err_sentence(VPSH_ERR_TIMEOUT, &args, text, sizeof(text));
+	return session_fail_text(session, VPSH_ERR_TIMEOUT, text, power->ref);
 }
 
 static int
@@ -73,9 +121,54 @@ done(struct session *session, const struct power *power,
 		return session_fail(session, outcome->err, power->verb,
 		    power->guest, NULL);
 	}
-	if (outcome->text[0] != '\0')
+	if (session->json)
+		report_job(power->guest, power->verb, power->ref, "done",
+		    outcome->text);
+	else if (outcome->text[0] != '\0')
 		output_say(stdout, outcome->text);
 	return 0;
+}
+
+static int
+accepted(struct session *session, const struct power *power)
+{
+	char text[WIRE_TEXT];
+
+	describe_rest(power, text, sizeof(text));
+	if (session->json)
+		report_job(power->guest, power->verb, power->ref, "accepted",
+		    text);
+	else
+		output_say(stdout, text);
+	return 0;
+}
+
+/* One frame of the job's: true when it is over for us, with *err. */
+static bool
+take(struct session *session, struct power *power, const struct wire_msg *msg,
+    int *err)
+{
+	switch (msg->head.type) {
+	case WIRE_JOB:
+		text_copy(power->ref, sizeof(power->ref), msg->u.job.ref);
+		power->deadline = clock_ms() + msg->u.job.deadline_ms +
+		    GRACE_MS;
+		if (!power->no_wait)
+			return false;
+		*err = accepted(session, power);
+		return true;
+	case WIRE_NOTE:
+		if (!session->json)
+			output_say(stdout, msg->u.text.text);
+		return false;
+	case WIRE_DONE:
+		*err = done(session, power, &msg->u.outcome);
+		return true;
+	default:
+		client_close(&session->client);
+		*err = lost(session, power, VPSH_ERR_VERSION);
+		return true;
+	}
 }
 
 /* Show how the job goes until it is over. */
@@ -88,55 +181,53 @@ wait_job(struct session *session, struct power *power)
 	power->begin = clock_ms();
 	power->deadline = power->begin + CLIENT_ANSWER_MS;
 	for (;;) {
-		err = client_recv(&session->client, &msg, &fd, power->deadline);
+		err = client_recv(&session->client, &msg, &fd,
+		    give_up_at(power));
 		fd_close(&fd);
-		if (err == CLIENT_INTERRUPTED)
-			return left_alone(power);
+		if (err == CLIENT_INTERRUPTED) {
+			output_after_key();
+			return left_alone(session, power);
+		}
 		if (err == VPSH_ERR_TIMEOUT && session->client.fd != -1 &&
 		    session->client.said.err == 0)
 			return late(session, power);
 		if (err != 0)
 			return lost(session, power, err);
-		switch (msg.head.type) {
-		case WIRE_JOB:
-			text_copy(power->ref, sizeof(power->ref),
-			    msg.u.job.ref);
-			power->deadline = clock_ms() + msg.u.job.deadline_ms +
-			    GRACE_MS;
-			break;
-		case WIRE_NOTE:
-			output_say(stdout, msg.u.text.text);
-			break;
-		case WIRE_DONE:
-			return done(session, power, &msg.u.outcome);
-		default:
-			client_close(&session->client);
-			return lost(session, power, VPSH_ERR_VERSION);
-		}
+		if (take(session, power, &msg, &err))
+			return err;
 	}
 }
 
+/* Send it, and see it through.  body is the struct of the row's type. */
 static int
-run_job(struct session *session, const struct command_call *call, uint64_t boot,
-    uint32_t flags)
+run_request(struct session *session, const struct command_call *call,
+    struct power *power, const void *body)
 {
-	struct power power = { call->command->name, call->guest, "", 0, 0 };
-	struct wire_power body;
 	int err;
+
+	err = client_send(&session->client, call->command->type, body);
+	if (err != 0)
+		return session_fail(session, err, power->verb, power->guest,
+		    NULL);
+	err = wait_job(session, power);
+	/* Another refusal leaves the guest as it was seen. */
+	if (power->ref[0] != '\0')
+		session_forget(session, call->guest);
+	return err;
+}
+
+static int
+run_job(struct session *session, const struct command_call *call,
+    struct power *power, uint64_t boot, uint32_t flags)
+{
+	struct wire_power body;
 
 	memset(&body, 0, sizeof(body));
 	text_copy(body.guest, sizeof(body.guest), call->guest);
 	body.boot = boot;
 	body.flags = flags;
-	err = client_send(&session->client, call->command->type, &body);
-	if (err != 0)
-		return session_fail(session, err, power.verb, power.guest,
-		    NULL);
-	err = wait_job(session, &power);
-	/* Another refusal leaves the guest as it was seen. */
-	if (power.ref[0] != '\0')
-		session_forget(session, call->guest);
-	return err;
+	body.wait_s = (uint32_t)power->force_s;
+	return run_request(session, call, power, &body);
 }
 
 /* "web is running, up 3 days 4 hours." */
@@ -167,8 +258,7 @@ left_as_is(struct session *session, const char *guest)
 		    guest, NULL);
 	text_format(text, sizeof(text), "Nothing was done; %s is as it was.",
 	    guest);
-	output_say(stderr, text);
-	return VPSH_ERR_CONFIRM;
+	return session_fail_text(session, VPSH_ERR_CONFIRM, text, "");
 }
 
 static bool
@@ -178,36 +268,24 @@ is_yes(const char *answer)
 	    (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
 }
 
-int
-power_stop(struct session *session, const struct command_call *call)
+/* What pulls the plug is named as it has to be typed again. */
+static int
+want_yes(struct session *session, const struct power *power)
 {
-	char text[WIRE_TEXT], prompt[WIRE_TEXT];
-	struct wire_guest guest;
-	int err;
+	char verb[WIRE_TEXT];
 
-	if (!session->line.person)
-		return run_job(session, call,
-		    session_seen(session, call->guest), 0);
-	err = session_status(session, call->guest, &guest);
-	if (err != 0)
-		return session_fail(session, err, call->command->name,
-		    call->guest, NULL);
-	if (guest.state != WIRE_STATE_OFF) {
-		describe(&guest, text, sizeof(text));
-		output_say(stdout, text);
-		text_format(prompt, sizeof(prompt), "Ask it to %s? [y/N] ",
-		    call->command->type == WIRE_SHUTDOWN ? "shut down" :
-							   "reboot");
-		if (!is_yes(line_ask(&session->line, &session->client, prompt)))
-			return left_as_is(session, call->guest);
-	}
-	return run_job(session, call, guest.boot, 0);
+	text_copy(verb, sizeof(verb), power->verb);
+	if (power->force_s != 0)
+		text_format(verb, sizeof(verb), "%s --force-after %lld",
+		    power->verb, power->force_s);
+	return session_fail(session, VPSH_ERR_CONFIRM, verb, power->guest,
+	    NULL);
 }
 
 /* A person types the guest's name: no key and no paste says it by chance. */
 static bool
-confirm_pull(struct session *session, const struct command_call *call,
-    const struct wire_guest *guest)
+confirm_pull(struct session *session, const char *what,
+    const struct wire_guest *guest, const char *effect)
 {
 	char text[WIRE_TEXT], prompt[WIRE_TEXT];
 	const char *answer;
@@ -215,13 +293,10 @@ confirm_pull(struct session *session, const struct command_call *call,
 
 	describe(guest, text, sizeof(text));
 	len = strlen(text);
-	text_format(text + len, sizeof(text) - len,
-	    " %s pulls the plug: what "
-	    "it has not yet written is lost. Its disk is kept.",
-	    call->command->name);
+	text_format(text + len, sizeof(text) - len, " %s", effect);
 	output_say(stdout, text);
-	text_format(prompt, sizeof(prompt), "Type %s to %s it: ", guest->name,
-	    call->command->name);
+	text_format(prompt, sizeof(prompt), "Type %s to %s: ", guest->name,
+	    what);
 	answer = line_ask(&session->line, &session->client, prompt);
 	return answer != NULL && strcasecmp(answer, guest->name) == 0;
 }
@@ -232,57 +307,232 @@ is_off(struct session *session, const struct command_call *call)
 {
 	char text[WIRE_TEXT];
 
-	if (call->command->type == WIRE_RESET)
+	if (call->command->type != WIRE_DESTROY)
 		return session_fail(session, VPSH_ERR_NOT_RUNNING,
 		    call->command->name, call->guest, NULL);
 	text_format(text, sizeof(text), "%s is off already.", call->guest);
-	output_say(stdout, text);
+	if (session->json)
+		report_job(call->guest, call->command->name, "", "done", text);
+	else
+		output_say(stdout, text);
 	return 0;
+}
+
+/* How it is now, for a person who is about to be asked. */
+static int
+look(struct session *session, const struct command_call *call,
+    struct wire_guest *guest)
+{
+	int err = session_status(session, call->guest, guest);
+
+	return err == 0 ? 0 :
+			  session_fail(session, err, call->command->name,
+			      call->guest, NULL);
+}
+
+/* Is this person sure that the guest shall be asked, and then be forced? */
+static bool
+confirm_stop(struct session *session, const struct command_call *call,
+    const struct power *power, const struct wire_guest *guest)
+{
+	char text[WIRE_TEXT], prompt[WIRE_TEXT];
+
+	if (power->force_s != 0) {
+		text_format(text, sizeof(text),
+		    "If it has not obeyed after %lld second%s its plug is "
+		    "pulled: what it has not yet written is lost. Its disk "
+		    "is kept.",
+		    power->force_s, power->force_s == 1 ? "" : "s");
+		return confirm_pull(session,
+		    call->command->type == WIRE_SHUTDOWN ? "shut it down" :
+							   "reboot it",
+		    guest, text);
+	}
+	describe(guest, text, sizeof(text));
+	output_say(stdout, text);
+	text_format(prompt, sizeof(prompt), "Ask it to %s? [y/N] ",
+	    call->command->type == WIRE_SHUTDOWN ? "shut down" : "reboot");
+	return is_yes(line_ask(&session->line, &session->client, prompt));
+}
+
+int
+power_stop(struct session *session, const struct command_call *call)
+{
+	struct wire_guest guest;
+	struct power power;
+	uint32_t flags;
+	int err;
+
+	if ((err = power_init(&power, session, call)) != 0)
+		return err;
+	flags = power.force_s == 0 ? 0 :
+				     WIRE_POWER_FORCE | WIRE_POWER_CONFIRMED;
+	if (command_option(call, "--yes") != NULL ||
+	    (!session->line.person && power.force_s == 0))
+		return run_job(session, call, &power,
+		    session_seen(session, call->guest), flags);
+	if (!session->line.person)
+		return want_yes(session, &power);
+	if ((err = look(session, call, &guest)) != 0)
+		return err;
+	if (guest.state != WIRE_STATE_OFF &&
+	    !confirm_stop(session, call, &power, &guest))
+		return left_as_is(session, call->guest);
+	return run_job(session, call, &power, guest.boot, flags);
 }
 
 int
 power_pull(struct session *session, const struct command_call *call)
 {
 	struct wire_guest guest;
+	char text[WIRE_TEXT], what[WIRE_TEXT];
+	struct power power;
 	int err;
 
+	if ((err = power_init(&power, session, call)) != 0)
+		return err;
 	if (command_option(call, "--yes") != NULL)
-		return run_job(session, call,
+		return run_job(session, call, &power,
 		    session_seen(session, call->guest), WIRE_POWER_CONFIRMED);
 	if (!session->line.person)
-		return session_fail(session, VPSH_ERR_CONFIRM,
-		    call->command->name, call->guest, NULL);
-	err = session_status(session, call->guest, &guest);
-	if (err != 0)
-		return session_fail(session, err, call->command->name,
-		    call->guest, NULL);
+		return want_yes(session, &power);
+	if ((err = look(session, call, &guest)) != 0)
+		return err;
 	if (guest.state == WIRE_STATE_OFF)
 		return is_off(session, call);
-	if (!confirm_pull(session, call, &guest))
+	text_format(text, sizeof(text),
+	    "%s pulls the plug: what it has not yet written is lost. Its "
+	    "disk is kept.",
+	    power.verb);
+	text_format(what, sizeof(what), "%s it", power.verb);
+	if (!confirm_pull(session, what, &guest, text))
 		return left_as_is(session, call->guest);
-	return run_job(session, call, guest.boot, WIRE_POWER_CONFIRMED);
+	return run_job(session, call, &power, guest.boot, WIRE_POWER_CONFIRMED);
+}
+
+int
+power_freeze(struct session *session, const struct command_call *call)
+{
+	struct power power;
+	int err;
+
+	if ((err = power_init(&power, session, call)) != 0)
+		return err;
+	return run_job(session, call, &power,
+	    session_seen(session, call->guest), 0);
+}
+
+/*
+ * The keys that leave nothing to the guest: b reboots and o powers off on
+ * the spot, c crashes it, e, f, i and k end processes, g stands still, and u
+ * ends all writing.  What a key needs is the broker's to decide; this is
+ * only about asking first.
+ */
+static bool
+key_stops(char key)
+{
+	return strchr("bcefgikou", key) != NULL;
+}
+
+static int
+press(struct session *session, const struct command_call *call,
+    struct power *power, uint64_t boot, char key)
+{
+	struct wire_sysrq body;
+
+	memset(&body, 0, sizeof(body));
+	text_copy(body.guest, sizeof(body.guest), call->guest);
+	body.boot = boot;
+	body.key = (uint32_t)(unsigned char)key;
+	return run_request(session, call, power, &body);
+}
+
+/* For a person: look first, and do not believe a slip of the finger. */
+static int
+ask_and_press(struct session *session, const struct command_call *call,
+    struct power *power, char key)
+{
+	struct wire_guest guest;
+	char text[WIRE_TEXT], what[WIRE_TEXT];
+	int err;
+
+	if ((err = look(session, call, &guest)) != 0)
+		return err;
+	if (guest.state == WIRE_STATE_OFF)
+		return is_off(session, call);
+	text_format(what, sizeof(what), "press %c in it", key);
+	text_format(text, sizeof(text),
+	    "Key %c can end what runs in it at once: what it has not yet "
+	    "written is lost. Its disk is kept.",
+	    key);
+	if (!confirm_pull(session, what, &guest, text))
+		return left_as_is(session, call->guest);
+	return press(session, call, power, guest.boot, key);
+}
+
+int
+power_sysrq(struct session *session, const struct command_call *call)
+{
+	const char *key = call->args[0];
+	struct power power;
+	char text[WIRE_TEXT];
+	int err;
+
+	if (strlen(key) != 1 ||
+	    (!islower((unsigned char)*key) && !isdigit((unsigned char)*key)))
+		return session_fail(session, VPSH_ERR_KEY, "sysrq",
+		    call->guest, key);
+	if ((err = power_init(&power, session, call)) != 0)
+		return err;
+	if (!key_stops(*key) || command_option(call, "--yes") != NULL)
+		return press(session, call, &power,
+		    session_seen(session, call->guest), *key);
+	if (session->line.person)
+		return ask_and_press(session, call, &power, *key);
+	text_format(text, sizeof(text),
+	    "Key %s of sysrq can end what runs in %s at once; its disk is "
+	    "kept. Nothing was done. Say sysrq %s %s --yes if you mean it.",
+	    key, call->guest, call->guest, key);
+	return session_fail_text(session, VPSH_ERR_CONFIRM, text, "");
+}
+
+/* The console first, so that not a byte of the boot is missed. */
+static int
+start_console(struct session *session, const struct command_call *call,
+    struct power *power)
+{
+	struct wire_attached attached;
+	int err, viewer = -1;
+
+	err = view_request(session, call->guest, WIRE_ATTACH_BOOT,
+	    WIRE_FROM_TAIL, &attached, &viewer);
+	if (err != 0)
+		return err;
+	if ((err = run_job(session, call, power, 0, 0)) == 0) {
+		err = view_run(session, call->guest, WIRE_ATTACH_BOOT,
+		    &attached, viewer);
+		viewer = -1;
+	}
+	fd_close(&viewer);
+	return err;
 }
 
 int
 power_start(struct session *session, const struct command_call *call)
 {
-	struct wire_attached attached;
-	int err, viewer = -1;
+	struct power power;
+	int err;
 
+	if ((err = power_init(&power, session, call)) != 0)
+		return err;
 	/*
 	 * No boot: a guest that somebody else has started meanwhile is what
 	 * was wanted.
 	 */
 	if (command_option(call, "--console") == NULL)
-		return run_job(session, call, 0, 0);
-	err = view_request(session, call->guest, 0, WIRE_FROM_TAIL, &attached,
-	    &viewer);
-	if (err != 0)
-		return err;
-	if ((err = run_job(session, call, 0, 0)) == 0) {
-		err = view_run(session, call->guest, 0, &attached, viewer);
-		viewer = -1;
-	}
-	fd_close(&viewer);
-	return err;
+		return run_job(session, call, &power, 0, 0);
+	if (session->json)
+		return session_fail(session, VPSH_ERR_USAGE, "start", NULL,
+		    "a console is no JSON");
+	return start_console(session, call, &power);
 }

@@ -7,13 +7,14 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "shell/output.h"
+#include "shell/report.h"
 #include "shell/session.h"
 
 /* More than any customer has; a broker that sends more is broken. */
 #define GUESTS_MAX 4096
 
-static void
-remember(struct session *session, const struct wire_guest *guest)
+void
+session_remember(struct session *session, const struct wire_guest *guest)
 {
 	size_t i;
 
@@ -94,19 +95,24 @@ collect(struct session *session, struct wire_guest **guests, size_t *n)
 			return VPSH_ERR_MEMORY_HOST;
 		*guests = more;
 		(*guests)[(*n)++] = msg.u.guest;
-		remember(session, &msg.u.guest);
+		session_remember(session, &msg.u.guest);
 	}
 }
 
-static int
-ask_guests(struct session *session, uint32_t type, const void *body,
-    struct wire_guest **guests, size_t *n)
+int
+session_look(struct session *session, uint32_t type, const char *guest,
+    uint32_t flags, struct wire_guest **guests, size_t *n)
 {
+	struct wire_look look;
 	int err;
 
 	*guests = NULL;
 	*n = 0;
-	err = client_send(&session->client, type, body);
+	memset(&look, 0, sizeof(look));
+	look.flags = flags;
+	if (guest != NULL)
+		text_copy(look.guest, sizeof(look.guest), guest);
+	err = client_send(&session->client, type, &look);
 	if (err == 0)
 		err = collect(session, guests, n);
 	if (err != 0) {
@@ -120,9 +126,7 @@ ask_guests(struct session *session, uint32_t type, const void *body,
 int
 session_list(struct session *session, struct wire_guest **guests, size_t *n)
 {
-	const struct wire_empty empty = { 0 };
-
-	return ask_guests(session, WIRE_LIST, &empty, guests, n);
+	return session_look(session, WIRE_LIST, NULL, 0, guests, n);
 }
 
 int
@@ -130,13 +134,10 @@ session_status(struct session *session, const char *name,
     struct wire_guest *guest)
 {
 	struct wire_guest *guests;
-	struct wire_name body;
 	size_t n;
 	int err;
 
-	memset(&body, 0, sizeof(body));
-	text_copy(body.guest, sizeof(body.guest), name);
-	err = ask_guests(session, WIRE_STATUS, &body, &guests, &n);
+	err = session_look(session, WIRE_STATUS, name, 0, &guests, &n);
 	if (err == 0 && n != 1)
 		err = VPSH_ERR_VERSION;
 	if (err == 0)
@@ -146,24 +147,36 @@ session_status(struct session *session, const char *name,
 }
 
 int
+session_fail_text(struct session *session, int err, const char *text,
+    const char *ref)
+{
+	struct json json;
+
+	output_say(stderr, text);
+	if (session->json) {
+		json_begin(&json, stdout);
+		report_error(&json, err, text, ref);
+		json_end(&json);
+	}
+	return err;
+}
+
+int
 session_fail(struct session *session, int err, const char *verb,
     const char *guest, const char *detail)
 {
-	const struct wire_outcome *said = &session->client.said;
+	const struct wire_outcome said = session->client.said;
 	const struct err_args args = { verb, guest, NULL, session->support,
 		detail, 0 };
 	char text[WIRE_TEXT * 2];
 
 	if (err == CLIENT_INTERRUPTED) {
 		output_after_key();
-		output_say(stderr, "Interrupted.");
-		return VPSH_ERR_FAILED;
+		return session_fail_text(session, VPSH_ERR_FAILED,
+		    "Interrupted.", "");
 	}
-	if (said->err == err && said->text[0] != '\0') {
-		output_say(stderr, said->text);
-		return err;
-	}
+	if (said.err == err && said.text[0] != '\0')
+		return session_fail_text(session, err, said.text, said.ref);
 	err_sentence(err, &args, text, sizeof(text));
-	output_say(stderr, text);
-	return err;
+	return session_fail_text(session, err, text, "");
 }

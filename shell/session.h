@@ -22,6 +22,7 @@ struct session {
 	struct line	 line;
 	const char	*term;		/* TERM, checked */
 	bool		 leave;		/* exit was typed */
+	bool		 json;		/* the command at hand is a program's */
 	char		 customer[WIRE_NAME];
 	char		 host[WIRE_DOMAIN];
 	char		 support[WIRE_CLAIM];
@@ -35,11 +36,21 @@ struct session {
 
 /* The questions; all return an error as of shell/client.h. */
 int	 session_who(struct session *session, struct wire_who *who);
-/* *guests is the caller's to free. */
+/*
+ * type is WIRE_LIST, WIRE_STATUS or WIRE_FOLLOW; guest may be NULL for all.
+ * *guests is the caller's to free.
+ */
+int	 session_look(struct session *session, uint32_t type,
+	    const char *guest, uint32_t flags, struct wire_guest **guests,
+	    size_t *n);
 int	 session_list(struct session *session, struct wire_guest **guests,
 	    size_t *n);
 int	 session_status(struct session *session, const char *name,
 	    struct wire_guest *guest);
+
+/* Keep what was shown of a guest: session_seen(), completion. */
+void	 session_remember(struct session *session,
+	    const struct wire_guest *guest);
 
 /* The boot to send with a verb; 0 when none was shown. */
 uint64_t session_seen(const struct session *session, const char *guest);
@@ -48,10 +59,15 @@ void	 session_forget(struct session *session, const char *guest);
 
 /*
  * Say on stderr what went wrong: the broker's own words if it had any, else
- * the sentence of err.  Each of the three may be NULL.  Returns err, made
- * VPSH_ERR_FAILED after Ctrl-C, for whoever wants to pass it on.
+ * the sentence of err; a program gets an object on stdout, too.  Each of the
+ * three may be NULL.  Returns err, made VPSH_ERR_FAILED after Ctrl-C, for
+ * whoever wants to pass it on.
  */
 int	 session_fail(struct session *session, int err, const char *verb,
 	    const char *guest, const char *detail);
+
+/* The same with a sentence of one's own; ref may be empty. */
+int	 session_fail_text(struct session *session, int err,
+	    const char *text, const char *ref);
 
 #endif

@@ -38,14 +38,17 @@ static const char reset_full[] =
     "\033[?25h\033[?7h\033[?1l\033>\033[4l\033[?5l"
     "\033[?6l\033[r\033[999;1H" MOUSE_OFF "\r\n";
 
-static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+/* The first two end an edited line, too: there Ctrl-C is a key. */
+static const int ending[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT };
 static const int ignored[] = { SIGTSTP, SIGTTOU, SIGPIPE };
 
 #define NENDING	 (sizeof(ending) / sizeof(ending[0]))
+#define NEDITING 2
 #define NIGNORED (sizeof(ignored) / sizeof(ignored[0]))
 
 static struct {
 	volatile sig_atomic_t entered;
+	bool editing;
 	int in;
 	int out;
 	int in_flags;
@@ -74,7 +77,8 @@ terminal_entered(void)
 static void
 restore(void)
 {
-	(void)tcflush(self.in, TCIFLUSH);
+	if (!self.editing)
+		(void)tcflush(self.in, TCIFLUSH);
 	(void)tcsetattr(self.in, TCSANOW, &self.modes);
 	(void)fcntl(self.in, F_SETFL, self.in_flags);
 	(void)fcntl(self.out, F_SETFL, self.out_flags);
@@ -99,10 +103,10 @@ static void
 signals_take(void)
 {
 	struct sigaction action = { .sa_handler = on_end };
-	size_t i;
+	size_t n = self.editing ? NEDITING : NENDING, i;
 
 	sigfillset(&action.sa_mask);
-	for (i = 0; i < NENDING; i++)
+	for (i = 0; i < n; i++)
 		(void)sigaction(ending[i], &action, &self.actions[i]);
 	action.sa_handler = SIG_IGN;
 	for (i = 0; i < NIGNORED; i++)
@@ -113,19 +117,19 @@ signals_take(void)
 static void
 signals_give(void)
 {
-	size_t i;
+	size_t n = self.editing ? NEDITING : NENDING, i;
 
-	for (i = 0; i < NENDING; i++)
+	for (i = 0; i < n; i++)
 		(void)sigaction(ending[i], &self.actions[i], NULL);
 	for (i = 0; i < NIGNORED; i++)
 		(void)sigaction(ignored[i], &self.actions[NENDING + i], NULL);
 }
 
-int
-terminal_enter(int in, int out, const char *term)
+/* Remember all that will be changed, and make sure it is put back. */
+static int
+begin(int in, int out, const char *reset, bool editing)
 {
 	static bool registered;
-	struct termios raw;
 
 	if (self.entered) {
 		errno = EBUSY;
@@ -144,23 +148,54 @@ terminal_enter(int in, int out, const char *term)
 	registered = true;
 	self.in = in;
 	self.out = out;
-	self.reset = terminal_reset(term);
+	self.reset = reset;
+	self.editing = editing;
 	self.entered = 1;
 	signals_take();
+	return 0;
+}
+
+/* It did not work: as if nothing had been tried, with its errno. */
+static int
+undo(void)
+{
+	int saved = errno;
+
+	restore();
+	signals_give();
+	self.entered = 0;
+	errno = saved;
+	return -1;
+}
+
+int
+terminal_enter(int in, int out, const char *term)
+{
+	struct termios raw;
+
+	if (begin(in, out, terminal_reset(term), false) == -1)
+		return -1;
 	raw = self.modes;
 	cfmakeraw(&raw);
 	if (tcsetattr(in, TCSANOW, &raw) == -1 ||
 	    fcntl(in, F_SETFL, self.in_flags | O_NONBLOCK) == -1 ||
-	    fcntl(out, F_SETFL, self.out_flags | O_NONBLOCK) == -1) {
-		int saved = errno;
-
-		restore();
-		signals_give();
-		self.entered = 0;
-		errno = saved;
-		return -1;
-	}
+	    fcntl(out, F_SETFL, self.out_flags | O_NONBLOCK) == -1)
+		return undo();
 	return 0;
+}
+
+int
+terminal_edit(int in)
+{
+	struct termios keys;
+
+	if (begin(in, in, "", true) == -1)
+		return -1;
+	keys = self.modes;
+	keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
+	keys.c_cc[VMIN] = 1;
+	keys.c_cc[VTIME] = 0;
+	return tcsetattr(in, TCSANOW, &keys) == -1 ? undo() : 0;
 }
 
 /* Throw away what is there.  False when nothing more can come. */
@@ -219,7 +254,8 @@ terminal_leave(void)
 {
 	if (!self.entered)
 		return;
-	settle(self.reset);
+	if (!self.editing)
+		settle(self.reset);
 	restore();
 	self.entered = 0;
 	signals_give();

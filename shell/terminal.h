@@ -40,6 +40,14 @@ void	 terminal_leave(void);
 bool	 terminal_entered(void);
 
 /*
+ * The same for a line that is edited key by key: no echo, no lines, but
+ * Ctrl-C and CR mean what they did, and SIGINT stays with whoever has it.
+ * terminal_leave() then restores the modes and nothing else; what was typed
+ * ahead stays.
+ */
+int	 terminal_edit(int in);
+
+/*
  * What terminal_leave() writes for that kind of terminal: sequences only
  * that make no terminal answer.  A dumb or unknown one gets a new line.
  */

@@ -5,24 +5,41 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "shell/follow.h"
 #include "shell/output.h"
+#include "shell/report.h"
 #include "shell/verbs.h"
-
-/* Where the explanations begin in the list of commands. */
-#define HELP_COLUMN 21
 
 /* Names without states are not what was asked for: it ends as a failure. */
 static int
-check_known(struct session *session, const char *verb,
-    const struct wire_guest *guests, size_t n)
+check_known(const struct wire_guest *guests, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (guests[i].state == WIRE_STATE_UNKNOWN)
-			return session_fail(session, VPSH_ERR_HOST, verb, NULL,
-			    NULL);
+			return VPSH_ERR_HOST;
 	return 0;
+}
+
+/* One object, with the error in it if there is one. */
+static int
+say_json(struct session *session, const struct wire_guest *guests, size_t n)
+{
+	const struct err_args args = { .support = session->support };
+	int err = check_known(guests, n);
+	char text[WIRE_TEXT];
+	struct json json;
+
+	json_begin(&json, stdout);
+	report_guests(&json, guests, n);
+	if (err != 0) {
+		err_sentence(err, &args, text, sizeof(text));
+		report_error(&json, err, text, "");
+		output_say(stderr, text);
+	}
+	json_end(&json);
+	return err;
 }
 
 int
@@ -32,34 +49,21 @@ verbs_list(struct session *session, const struct command_call *call)
 	size_t n;
 	int err;
 
-	(void)call;
-	if ((err = session_list(session, &guests, &n)) != 0)
+	if (command_option(call, "--follow") != NULL)
+		return follow_run(session, "list", NULL, false);
+	err = session_look(session, WIRE_LIST, NULL, WIRE_LOOK_COUNTERS,
+	    &guests, &n);
+	if (err != 0)
 		return session_fail(session, err, "list", NULL, NULL);
-	if (n == 0)
-		output_say(stdout, "You have no guests here.");
-	output_list(stdout, output_columns(stdout), guests, n);
-	err = check_known(session, "list", guests, n);
-	free(guests);
-	return err;
-}
-
-static int
-status_all(struct session *session)
-{
-	struct wire_guest *guests;
-	size_t i, n;
-	int err;
-
-	if ((err = session_list(session, &guests, &n)) != 0)
-		return session_fail(session, err, "status", NULL, NULL);
-	if (n == 0)
-		output_say(stdout, "You have no guests here.");
-	for (i = 0; i < n; i++) {
-		if (i > 0)
-			fputc('\n', stdout);
-		output_guest(stdout, &guests[i]);
+	if (session->json) {
+		err = say_json(session, guests, n);
+	} else {
+		if (n == 0)
+			output_say(stdout, "You have no guests here.");
+		output_list(stdout, output_table_columns(stdout), guests, n);
+		if ((err = check_known(guests, n)) != 0)
+			session_fail(session, err, "list", NULL, NULL);
 	}
-	err = check_known(session, "status", guests, n);
 	free(guests);
 	return err;
 }
@@ -67,19 +71,36 @@ status_all(struct session *session)
 int
 verbs_status(struct session *session, const struct command_call *call)
 {
-	struct wire_guest guest;
-	int err;
+	const char *guest = call->nargs > 0 ? call->args[0] : NULL;
+	struct wire_guest *guests = NULL;
+	size_t i, n = 0;
+	int err = 0;
 
-	if (call->nargs == 0)
-		return status_all(session);
-	err = VPSH_ERR_NO_GUEST;
-	if (text_is_name(call->args[0]))
-		err = session_status(session, call->args[0], &guest);
+	if (guest != NULL && !text_is_name(guest))
+		err = VPSH_ERR_NO_GUEST;
+	if (err == 0 && command_option(call, "--follow") != NULL)
+		return follow_run(session, "status", guest, true);
+	if (err == 0)
+		err = session_look(session,
+		    guest != NULL ? WIRE_STATUS : WIRE_LIST, guest,
+		    WIRE_LOOK_COUNTERS, &guests, &n);
 	if (err != 0)
-		return session_fail(session, err, "status", call->args[0],
-		    NULL);
-	output_guest(stdout, &guest);
-	return check_known(session, "status", &guest, 1);
+		return session_fail(session, err, "status", guest, NULL);
+	if (session->json) {
+		err = say_json(session, guests, n);
+	} else {
+		if (n == 0)
+			output_say(stdout, "You have no guests here.");
+		for (i = 0; i < n; i++) {
+			if (i > 0)
+				fputc('\n', stdout);
+			output_guest(stdout, &guests[i]);
+		}
+		if ((err = check_known(guests, n)) != 0)
+			session_fail(session, err, "status", guest, NULL);
+	}
+	free(guests);
+	return err;
 }
 
 /* The guest that is asked about, in out; empty when none is needed. */
@@ -99,6 +120,25 @@ why_guest(struct session *session, const struct command_call *call,
 	return 0;
 }
 
+/* The broker's answer, or our own for what needs no right. */
+static void
+say_because(const struct session *session, const char *verb,
+    const char *guest, bool allowed, const char *text)
+{
+	struct json json;
+
+	if (!session->json) {
+		output_say(stdout, text);
+		return;
+	}
+	json_begin(&json, stdout);
+	json_string(&json, "command", verb);
+	json_text(&json, "guest", guest);
+	json_bool(&json, "allowed", allowed);
+	json_string(&json, "because", text);
+	json_end(&json);
+}
+
 int
 verbs_why(struct session *session, const struct command_call *call)
 {
@@ -114,7 +154,7 @@ verbs_why(struct session *session, const struct command_call *call)
 	if (command->type == 0) {
 		text_format(text, sizeof(text), "Anybody may use %s.",
 		    command->name);
-		output_say(stdout, text);
+		say_because(session, command->name, NULL, true, text);
 		return 0;
 	}
 	memset(&body, 0, sizeof(body));
@@ -126,8 +166,23 @@ verbs_why(struct session *session, const struct command_call *call)
 	    &fd);
 	if (err != 0)
 		return session_fail(session, err, "why", body.guest, NULL);
-	output_say(stdout, msg.u.because.text);
+	say_because(session, command->name, body.guest,
+	    msg.u.because.allowed != 0, msg.u.because.text);
 	return msg.u.because.allowed ? 0 : VPSH_ERR_DENIED;
+}
+
+static void
+whoami_json(const struct wire_who *who)
+{
+	struct json json;
+
+	json_begin(&json, stdout);
+	json_string(&json, "customer", who->customer);
+	json_string(&json, "host", who->host);
+	json_count(&json, "guests", who->guests);
+	report_rights(&json, "rights", who->rights);
+	json_text(&json, "support", who->support);
+	json_end(&json);
 }
 
 int
@@ -140,6 +195,10 @@ verbs_whoami(struct session *session, const struct command_call *call)
 	(void)call;
 	if ((err = session_who(session, &who)) != 0)
 		return session_fail(session, err, "whoami", NULL, NULL);
+	if (session->json) {
+		whoami_json(&who);
+		return 0;
+	}
 	output_field(stdout, "customer", who.customer);
 	output_field(stdout, "host", who.host);
 	text_format(text, sizeof(text), "%" PRIu32, who.guests);
@@ -153,77 +212,23 @@ verbs_whoami(struct session *session, const struct command_call *call)
 int
 verbs_version(struct session *session, const struct command_call *call)
 {
+	struct json json;
 	int err;
 
 	(void)call;
-	output_field(stdout, "vpsh", VPSH_BUILD);
+	if (!session->json)
+		output_field(stdout, "vpsh", VPSH_BUILD);
 	err = client_connect(&session->client, CLIENT_CONNECT_MS);
 	if (err != 0)
 		return session_fail(session, err, "version", NULL, NULL);
-	output_field(stdout, "service", session->client.build);
-	return 0;
-}
-
-static void
-help_all(void)
-{
-	const struct command *command;
-	char text[HELP_COLUMN * 4], line[WIRE_TEXT];
-	int columns = output_columns(stdout);
-	size_t i;
-
-	for (i = 0; (command = command_at(i)) != NULL; i++) {
-		text_format(text, sizeof(text), "%s%s%s", command->name,
-		    *command->args != '\0' ? " " : "", command->args);
-		if (columns < OUTPUT_NARROW) {
-			text_format(line, sizeof(line), "%s: %s", text,
-			    command->help);
-			output_say(stdout, line);
-		} else
-			printf("%-*s%s\n", HELP_COLUMN, text, command->help);
-	}
-	fputc('\n', stdout);
-	output_say(stdout,
-	    "GUEST is the name of one of yours; with only one "
-	    "you may leave it out. help COMMAND says more about one of "
-	    "these.");
-}
-
-int
-verbs_help(struct session *session, const struct command_call *call)
-{
-	const struct command_option *option;
-	const struct command *command;
-	size_t i;
-
-	if (call->nargs == 0) {
-		help_all();
+	if (!session->json) {
+		output_field(stdout, "service", session->client.build);
 		return 0;
 	}
-	command = command_find(call->args[0], session->line.person);
-	if (command == NULL)
-		return session_fail(session, VPSH_ERR_UNKNOWN_COMMAND,
-		    call->args[0], NULL, NULL);
-	printf("%s%s%s", command->name, *command->args != '\0' ? " " : "",
-	    command->args);
-	for (i = 0; i < COMMAND_OPTIONS_MAX; i++) {
-		option = &command->options[i];
-		if (option->name != NULL)
-			printf(" [%s%s%s]", option->name,
-			    option->value != NULL ? " " : "",
-			    option->value != NULL ? option->value : "");
-	}
-	printf(": %s\n", command->help);
-	for (i = 0; i < COMMAND_OPTIONS_MAX; i++) {
-		option = &command->options[i];
-		if (option->name != NULL)
-			printf("%s%s%s: %s\n", option->name,
-			    option->value != NULL ? " " : "",
-			    option->value != NULL ? option->value : "",
-			    option->help);
-	}
-	if (command->more != NULL)
-		output_say(stdout, command->more);
+	json_begin(&json, stdout);
+	json_string(&json, "vpsh", VPSH_BUILD);
+	json_string(&json, "service", session->client.build);
+	json_end(&json);
 	return 0;
 }
 

@@ -22,6 +22,8 @@ int	 verbs_exit(struct session *, const struct command_call *);
 int	 power_start(struct session *, const struct command_call *);
 int	 power_stop(struct session *, const struct command_call *);
 int	 power_pull(struct session *, const struct command_call *);
+int	 power_freeze(struct session *, const struct command_call *);
+int	 power_sysrq(struct session *, const struct command_call *);
 
 /* view.c: they end in a stream. */
 int	 view_console(struct session *, const struct command_call *);

@@ -7,8 +7,11 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "shell/attach.h"
+#include "shell/attach_log.h"
 #include "shell/output.h"
+#include "shell/signals.h"
 #include "shell/verbs.h"
+#include "shell/when.h"
 
 /* The last screenful, so that nobody stares at an empty screen. */
 #define TAIL_BYTES    4096
@@ -21,24 +24,30 @@
 #define RETRY_FOR_MS 60000
 
 static int
-request(struct session *session, uint32_t type, const char *guest,
-    uint32_t flags, uint64_t from, uint32_t tail,
-    struct wire_attached *attached, int *viewer)
+request(struct session *session, uint32_t type, struct wire_attach *body,
+    const char *guest, struct wire_attached *attached, int *viewer)
 {
-	struct wire_attach body;
 	struct wire_msg msg;
 	int err;
 
-	memset(&body, 0, sizeof(body));
-	text_copy(body.guest, sizeof(body.guest), guest);
-	body.from = from;
-	body.tail = from == WIRE_FROM_TAIL ? tail : 0;
-	body.flags = flags;
-	err = client_ask(&session->client, type, &body, WIRE_ATTACHED, &msg,
+	text_copy(body->guest, sizeof(body->guest), guest);
+	err = client_ask(&session->client, type, body, WIRE_ATTACHED, &msg,
 	    viewer);
 	if (err == 0)
 		*attached = msg.u.attached;
 	return err;
+}
+
+static int
+request_console(struct session *session, const char *guest, uint32_t flags,
+    uint64_t from, struct wire_attached *attached, int *viewer)
+{
+	struct wire_attach body = { .from = from,
+		.tail = from == WIRE_FROM_TAIL ? TAIL_BYTES : 0,
+		.flags = flags,
+		.since_ms = -1 };
+
+	return request(session, WIRE_CONSOLE, &body, guest, attached, viewer);
 }
 
 int
@@ -50,8 +59,7 @@ view_request(struct session *session, const char *guest, uint32_t flags,
 	/* "Another session of yours": that needs to know who we are. */
 	if (session->customer[0] == '\0')
 		(void)session_who(session, NULL);
-	err = request(session, WIRE_CONSOLE, guest, flags, from, TAIL_BYTES,
-	    attached, viewer);
+	err = request_console(session, guest, flags, from, attached, viewer);
 	return err == 0 ? 0 :
 			  session_fail(session, err, "console", guest, NULL);
 }
@@ -90,11 +98,12 @@ again(struct session *session, struct attach *attach, uint32_t flags,
 		if (attach_pause(attach, RETRY_MS))
 			return 0;
 		/* Never long: nobody listens to the keys meanwhile. */
-		err = client_connect(&session->client, RETRY_MS);
+		err = client_drain(&session->client);
 		if (err == 0)
-			err = request(session, WIRE_CONSOLE,
-			    attach->options.guest, flags, attach_from(attach),
-			    TAIL_BYTES, attached, viewer);
+			err = client_connect(&session->client, RETRY_MS);
+		if (err == 0)
+			err = request_console(session, attach->options.guest,
+			    flags, attach_from(attach), attached, viewer);
 	} while (may_come_back(err) && clock_ms() < deadline);
 	return err;
 }
@@ -115,8 +124,10 @@ finish(struct session *session, enum attach_end end,
 	case ATTACH_REVOKED:
 		break;
 	}
-	if (bye->err == 0)
-		return 0;
+	/* It did not end because the customer wanted it to. */
+	if (bye->err == VPSH_OK)
+		return session_fail(session, VPSH_ERR_CONSOLE, "console", guest,
+		    NULL);
 	session->client.said = *bye;
 	return session_fail(session, bye->err, "console", guest, NULL);
 }
@@ -149,6 +160,10 @@ view_run(struct session *session, const char *guest, uint32_t flags,
 out:
 	attach_close(&attach);
 	fd_close(&viewer);
+	/* What a script piped in has reached nobody. */
+	if (end == ATTACH_LEFT && attach.fed &&
+	    attached.state == WIRE_STATE_OFF)
+		err = VPSH_ERR_NOT_RUNNING;
 	if (err != 0)
 		return session_fail(session, err, "console", guest, NULL);
 	return finish(session, end, &attach.bye, guest);
@@ -179,23 +194,124 @@ view_console(struct session *session, const struct command_call *call)
 	return view_run(session, call->guest, flags, &attached, viewer);
 }
 
+/* --- log ----------------------------------------------------------------- */
+
+/* From where it stopped, or all from that time on. */
+static int
+request_log(struct session *session, const char *guest, uint32_t flags,
+    const struct attach_log *log, int64_t since_ms, int *viewer)
+{
+	struct wire_attached attached;
+	struct wire_attach body = { .from = WIRE_FROM_TAIL,
+		.tail = WIRE_RING_BYTES,
+		.flags = WIRE_ATTACH_LOG | flags,
+		.since_ms = since_ms };
+
+	if (log->known) {
+		body.from = log->offset;
+		body.tail = 0;
+		body.since_ms = -1;
+	}
+	return request(session, WIRE_LOG, &body, guest, &attached, viewer);
+}
+
+static int
+log_once(struct session *session, const char *guest, struct attach_log *log,
+    int64_t since_ms)
+{
+	int err, viewer;
+
+	err = request_log(session, guest, 0, log, since_ms, &viewer);
+	if (err == 0)
+		err = attach_log_collect(log, viewer, LOG_MS);
+	fd_close(&viewer);
+	return err;
+}
+
+/* Until the customer leaves, over restarts of the service. */
+static int
+log_follow(struct session *session, const char *guest, struct attach_log *log,
+    int64_t since_ms)
+{
+	int64_t deadline = clock_ms() + RETRY_FOR_MS;
+	int err, viewer;
+
+	for (;;) {
+		err = request_log(session, guest, WIRE_ATTACH_FOLLOW, log,
+		    since_ms, &viewer);
+		if (err == 0) {
+			err = attach_log_follow(log, viewer, &session->client);
+			deadline = clock_ms() + RETRY_FOR_MS;
+		}
+		fd_close(&viewer);
+		if (!may_come_back(err) || clock_ms() >= deadline)
+			break;
+		if (signals_wait(NULL, 0, clock_ms() + RETRY_MS) == -1)
+			return 0;
+	}
+	return err == CLIENT_INTERRUPTED ? 0 : err;
+}
+
+static int
+log_options(struct session *session, const struct command_call *call,
+    struct attach_log_options *options, int64_t *since_ms)
+{
+	const char *since = command_option(call, "--since");
+	long long lines = LOG_LINES;
+
+	*since_ms = -1;
+	if (since != NULL &&
+	    when_parse(since, clock_wall_ms(), since_ms) == -1)
+		return session_fail(session, VPSH_ERR_USAGE, "log", NULL,
+		    WHEN_TEXT);
+	/* Who says from when wants all of it. */
+	if (command_number(session, call, "--lines", 0, LOG_LINES_MAX,
+		since != NULL ? 0 : LOG_LINES, &lines) != 0)
+		return VPSH_ERR_USAGE;
+	options->out = stdout;
+	options->lines = (unsigned)lines;
+	options->json = command_option(call, "--json") != NULL;
+	options->follow = command_option(call, "--follow") != NULL;
+	return 0;
+}
+
+/* For a person, who would wonder; a program sees that nothing came. */
+static void
+say_about_log(const char *guest, const struct attach_log *log,
+    int64_t since_ms)
+{
+	char text[WIRE_TEXT];
+
+	if (!isatty(STDOUT_FILENO) || log->options.json)
+		return;
+	text_format(text, sizeof(text), "The console of %s has said nothing%s.",
+	    guest, since_ms >= 0 ? " since then" : " that is kept");
+	if (log->count == 0 && log->len == 0)
+		output_say(stdout, text);
+	if (log->options.follow)
+		output_say(stdout, "Ctrl-C ends this.");
+}
+
 int
 view_log(struct session *session, const struct command_call *call)
 {
-	const char *lines = command_option(call, "--lines");
-	struct wire_attached attached;
-	long long n = LOG_LINES;
-	int err, viewer;
+	struct attach_log_options options;
+	struct attach_log log;
+	int64_t since_ms;
+	int err;
 
-	if (lines != NULL && text_number(lines, 0, LOG_LINES_MAX, &n) == -1)
-		return session_fail(session, VPSH_ERR_USAGE, "log", NULL,
-		    "N is a number of lines");
-	err = request(session, WIRE_LOG, call->guest, WIRE_ATTACH_LOG,
-	    WIRE_FROM_TAIL, WIRE_RING_BYTES, &attached, &viewer);
-	if (err == 0) {
-		fflush(stdout);
-		err = attach_log(viewer, STDOUT_FILENO, (unsigned)n, LOG_MS);
-		fd_close(&viewer);
+	err = log_options(session, call, &options, &since_ms);
+	if (err != 0)
+		return err;
+	attach_log_init(&log, &options);
+	err = log_once(session, call->guest, &log, since_ms);
+	if (err == 0)
+		say_about_log(call->guest, &log, since_ms);
+	if (err == 0 && options.follow) {
+		err = log_follow(session, call->guest, &log, since_ms);
+		attach_log_end(&log);
+		if (err == 0)
+			output_after_key();
 	}
 	return err == 0 ? 0 :
 			  session_fail(session, err, "log", call->guest, NULL);

@@ -20,7 +20,7 @@ body_fits(const struct wire_layout *layout, const uint8_t *body, size_t len)
 
 	if (len < layout->min || len > layout->max)
 		return false;
-	for (i = 0; i < 4 && layout->strings[i].size != 0; i++)
+	for (i = 0; i < WIRE_STRINGS && layout->strings[i].size != 0; i++)
 		if (memchr(body + layout->strings[i].offset, '\0',
 			layout->strings[i].size) == NULL)
 			return false;

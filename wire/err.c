@@ -54,7 +54,7 @@ static const struct outcome outcomes[] = {
 	    "Nothing was done. Copy files to and from your guest itself; "
 	    "type help for what works here." },
 	{ VPSH_ERR_DENIED, EXIT_DENIED, "denied",
-	    "You may not {verb}[ {guest}] here. Nothing was done. "
+	    "You may not {verb}[ {guest}][ {detail}] here. Nothing was done. "
 	    "\"why {verb}[ {guest}]\" shows the rule.[ Questions: "
 	    "{support}]" },
 	{ VPSH_ERR_NO_GUEST, EXIT_NO_GUEST, "no-guest",
@@ -148,6 +148,25 @@ static const struct outcome outcomes[] = {
 	{ VPSH_ERR_MEMORY_HOST, EXIT_SERVICE, "overloaded",
 	    "vpsh has too much to do on this host now. Nothing was done. Try "
 	    "again in a minute.[ Help: {support}]" },
+	{ VPSH_ERR_CONNECTS, EXIT_BUSY, "connects",
+	    "This account connects too often. Nothing was done. Wait[ "
+	    "{number} s], then try again." },
+	{ VPSH_ERR_SUSPENDED, EXIT_DENIED, "suspended",
+	    "This account is suspended[: {detail}]. Your guests and disks are "
+	    "untouched. Ask the operator.[ Contact: {support}]" },
+	{ VPSH_ERR_KEY, EXIT_USAGE, "key",
+	    "That is no sysrq key[: {detail}]. Nothing was done. Type help "
+	    "sysrq for the keys." },
+	{ VPSH_ERR_PAUSED, EXIT_FAILED, "paused",
+	    "{guest} is paused, so it cannot answer. Nothing was done. "
+	    "Unpause it first." },
+	{ VPSH_ERR_NO_SYSRQ, EXIT_FAILED, "no-sysrq",
+	    "{guest} does not take sysrq keys: its system has no driver for "
+	    "them. Nothing was done." HELP },
+	{ VPSH_ERR_LOOP, EXIT_FAILED, "loop",
+	    "{guest} went down {number} times within 15 minutes and is not "
+	    "booted again by itself. Its disk is untouched. Look at log "
+	    "{guest}, then start it." HELP },
 };
 
 #define NOUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))

@@ -49,7 +49,13 @@ enum vpsh_err {
 	VPSH_ERR_PYGRUB = -35,	    /* pygrub without its cage */
 	VPSH_ERR_ELSEWHERE = -36,   /* saved, moved: must not boot */
 	VPSH_ERR_MEMORY_HOST = -37, /* broker out of memory, slots */
-	VPSH_ERR_COUNT = 38
+	VPSH_ERR_CONNECTS = -38,    /* connects too often */
+	VPSH_ERR_SUSPENDED = -39,   /* the operator suspended the account */
+	VPSH_ERR_KEY = -40,	    /* sysrq: no such key */
+	VPSH_ERR_PAUSED = -41,	    /* a paused guest cannot answer */
+	VPSH_ERR_NO_SYSRQ = -42,    /* the guest has no sysrq */
+	VPSH_ERR_LOOP = -43,	    /* it died too often: left off */
+	VPSH_ERR_COUNT = 44
 };
 
 /* What a sentence may mention.  NULL and 0 are fine where unused. */

@@ -18,7 +18,7 @@
 	    sizeof(struct wire_output), 0, { NONE } }
 
 #define NONE		{ 0, 0 }
-#define GUEST_NAME	STR(wire_name, guest)
+#define LOOK_NAME	STR(wire_look, guest)
 #define POWER_NAME	STR(wire_power, guest)
 #define OUTCOME		STR(wire_outcome, ref), STR(wire_outcome, text)
 #define PTY_NAMES	STR(wire_pty, customer), STR(wire_pty, guest)
@@ -30,8 +30,8 @@ static const struct wire_layout layouts[] = {
 	ROW(HELLO, WIRE_ANY, wire_hello, 0, STR(wire_hello, build),
 	    STR(wire_hello, claim)),
 
-	ROW(LIST, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
-	ROW(STATUS, WIRE_CLIENT_BROKER, wire_name, 0, GUEST_NAME),
+	ROW(LIST, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
+	ROW(STATUS, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
 	ROW(START, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
 	ROW(SHUTDOWN, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
 	ROW(REBOOT, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
@@ -43,9 +43,15 @@ static const struct wire_layout layouts[] = {
 	ROW(WHY, WIRE_CLIENT_BROKER, wire_why, 0, STR(wire_why, verb),
 	    STR(wire_why, guest)),
 	ROW(WHOAMI, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
+	ROW(PAUSE, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(UNPAUSE, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	ROW(SYSRQ, WIRE_CLIENT_BROKER, wire_sysrq, 0, STR(wire_sysrq, guest)),
+	ROW(FOLLOW, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
+	ROW(UNFOLLOW, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
 
 	ROW(REFUSED, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
 	ROW(GUEST, WIRE_BROKER_CLIENT, wire_guest, 0, STR(wire_guest, name),
+	    STR(wire_guest, job_verb), STR(wire_guest, job_ref),
 	    STR(wire_guest, note)),
 	ROW(END, WIRE_BROKER_CLIENT, wire_count, 0, NONE),
 	ROW(JOB, WIRE_BROKER_CLIENT, wire_job, 0, STR(wire_job, ref)),
@@ -58,9 +64,10 @@ static const struct wire_layout layouts[] = {
 	ROW(WHO, WIRE_BROKER_CLIENT, wire_who, 0, STR(wire_who, customer),
 	    STR(wire_who, host), STR(wire_who, support)),
 	ROW(BYE, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
+	ROW(LEFT, WIRE_BROKER_CLIENT, wire_name, 0, STR(wire_name, guest)),
 
 	ROW(PEER, WIRE_SUPER_CHILD, wire_peer, 1, NONE),
-	ROW(LISTENER, WIRE_SUPER_CHILD, wire_empty, 1, NONE),
+	ROW(LISTENER, WIRE_SUPER_CHILD, wire_listener, 1, NONE),
 	ROW(WORKER_GONE, WIRE_SUPER_CHILD, wire_gone, 0, NONE),
 
 	ROW(SPAWN, WIRE_BROKER_SUPER, wire_spawn, 1, NONE),
@@ -75,6 +82,7 @@ static const struct wire_layout layouts[] = {
 
 	ROW(PTY, WIRE_WATCH_CONSOLE, wire_pty, 3, PTY_NAMES),
 	ROW(PTY_DROP, WIRE_WATCH_CONSOLE, wire_pty, 0, PTY_NAMES),
+	ROW(RING, WIRE_WATCH_CONSOLE, wire_pty, 1, PTY_NAMES),
 	ROW(PTY_LOST, WIRE_CONSOLE_WATCH, wire_pty, 0, PTY_NAMES),
 
 	ROW(GRANT, WIRE_BROKER_CONSOLE, wire_grant, 1,
@@ -94,6 +102,7 @@ static const struct wire_layout layouts[] = {
 	ROW(EVENT, WIRE_CONSOLE_VIEWER, wire_text, 0, STR(wire_text, text)),
 	ROW(WRITER, WIRE_CONSOLE_VIEWER, wire_writer, 0, STR(wire_writer, who)),
 	ROW(VIEW_END, WIRE_CONSOLE_VIEWER, wire_outcome, 0, OUTCOME),
+	ROW(STAMP, WIRE_CONSOLE_VIEWER, wire_stamp, 0, NONE),
 
 	ROW(RUN, WIRE_BROKER_WORKER, wire_run, 0, STR(wire_run, ref),
 	    STR(wire_run, customer), STR(wire_run, guest)),
@@ -103,6 +112,13 @@ static const struct wire_layout layouts[] = {
 	ROW(ACCOUNT, WIRE_WORKER_BROKER, wire_account, 0,
 	    STR(wire_account, customer)),
 	ROW(ACCOUNTS_END, WIRE_WORKER_BROKER, wire_empty, 0, NONE),
+
+	ROW(SESSIONS, WIRE_OPERATOR_BROKER, wire_empty, 0, NONE),
+	ROW(SESSION, WIRE_BROKER_OPERATOR, wire_session, 0,
+	    STR(wire_session, customer), STR(wire_session, claim),
+	    STR(wire_session, guest), STR(wire_session, job_verb),
+	    STR(wire_session, job_guest)),
+	ROW(SESSIONS_END, WIRE_BROKER_OPERATOR, wire_count, 0, NONE),
 };
 
 const struct wire_layout *

@@ -18,8 +18,8 @@
  * Change anything here: raise WIRE_VERSION.
  */
 #define WIRE_MAGIC	    0x48535056u /* "VPSH" */
-#define WIRE_VERSION	    1
-#define WIRE_VERSION_OLDEST 1
+#define WIRE_VERSION	    2
+#define WIRE_VERSION_OLDEST 2 /* 1 was never released */
 
 #define WIRE_NAME	40  /* customer or guest */
 #define WIRE_DOMAIN	72  /* Xen domain name */
@@ -30,7 +30,8 @@
 #define WIRE_CLAIM	128   /* what a client says of its origin */
 #define WIRE_DATA	16384 /* console bytes in one frame */
 #define WIRE_UUID	16
-#define WIRE_RING_BYTES (1024 * 1024 + 4096) /* ring file: data, header */
+/* A ring file: header, time index, data; console/ring.h has the layout. */
+#define WIRE_RING_BYTES (4096 + 64 * 1024 + 1024 * 1024)
 
 /* The two ends of each socket; a frame type belongs to exactly one. */
 enum wire_way {
@@ -48,7 +49,9 @@ enum wire_way {
 	WIRE_VIEWER_CONSOLE,
 	WIRE_CONSOLE_VIEWER,
 	WIRE_BROKER_WORKER,
-	WIRE_WORKER_BROKER
+	WIRE_WORKER_BROKER,
+	WIRE_OPERATOR_BROKER,
+	WIRE_BROKER_OPERATOR
 };
 
 enum wire_type {
@@ -66,6 +69,11 @@ enum wire_type {
 	WIRE_LOG,
 	WIRE_WHY,
 	WIRE_WHOAMI,
+	WIRE_PAUSE,
+	WIRE_UNPAUSE,
+	WIRE_SYSRQ,
+	WIRE_FOLLOW,   /* GUESTs now, END, and a GUEST at each change */
+	WIRE_UNFOLLOW, /* no answer */
 
 	/* broker -> client */
 	WIRE_REFUSED = 200,
@@ -78,10 +86,11 @@ enum wire_type {
 	WIRE_BECAUSE,
 	WIRE_WHO,
 	WIRE_BYE, /* id 0: the broker closes after this */
+	WIRE_LEFT, /* FOLLOW: that guest is the customer's no more */
 
 	/* supervisor -> child */
 	WIRE_PEER = 300, /* carries a socket to another child */
-	WIRE_LISTENER,	 /* carries the customers' listening socket */
+	WIRE_LISTENER,	 /* carries a listening socket */
 	WIRE_WORKER_GONE,
 
 	/* broker -> supervisor */
@@ -97,6 +106,7 @@ enum wire_type {
 	/* watcher -> console server, and back */
 	WIRE_PTY = 500, /* carries pty, lock, ring */
 	WIRE_PTY_DROP,
+	WIRE_RING, /* carries the ring of a guest that is off */
 	WIRE_PTY_LOST = 520,
 
 	/* broker -> console server, and back */
@@ -116,6 +126,7 @@ enum wire_type {
 	WIRE_EVENT,
 	WIRE_WRITER,
 	WIRE_VIEW_END,
+	WIRE_STAMP, /* LOG: when the byte at that offset came */
 
 	/* broker -> worker, and back */
 	WIRE_RUN = 800,
@@ -123,7 +134,12 @@ enum wire_type {
 	WIRE_PHASE = 820,
 	WIRE_RESULT,
 	WIRE_ACCOUNT,
-	WIRE_ACCOUNTS_END
+	WIRE_ACCOUNTS_END,
+
+	/* operator -> broker, and back: /run/vpsh/operator.sock */
+	WIRE_SESSIONS = 900,
+	WIRE_SESSION = 920,
+	WIRE_SESSIONS_END
 };
 
 enum wire_role {
@@ -132,7 +148,8 @@ enum wire_role {
 	WIRE_ROLE_SUPERVISOR,
 	WIRE_ROLE_CONSOLE,
 	WIRE_ROLE_WATCH,
-	WIRE_ROLE_WORKER
+	WIRE_ROLE_WORKER,
+	WIRE_ROLE_OPERATOR
 };
 
 struct wire_head {
@@ -154,11 +171,21 @@ struct wire_empty {
 	uint32_t zero;
 };
 
+/* LIST, STATUS, FOLLOW. */
+#define WIRE_LOOK_COUNTERS 0x1u /* worth a moment to measure the CPU */
+
+struct wire_look {
+	char guest[WIRE_NAME]; /* empty: all; STATUS names one */
+	uint32_t flags;
+	uint32_t zero;
+};
+
 struct wire_name {
 	char guest[WIRE_NAME];
 };
 
 #define WIRE_POWER_CONFIRMED 0x1u /* destroy, reset: name was typed */
+#define WIRE_POWER_FORCE     0x2u /* not obeyed in wait_s: pull the plug */
 
 struct wire_power {
 	char guest[WIRE_NAME];
@@ -167,15 +194,25 @@ struct wire_power {
 	uint32_t wait_s; /* shutdown, reboot: 0 = default */
 };
 
-#define WIRE_ATTACH_VIEW 0x1u	    /* never writes */
-#define WIRE_ATTACH_LOG	 0x2u	    /* what is there, then end */
-#define WIRE_FROM_TAIL	 UINT64_MAX /* last screenful */
+struct wire_sysrq {
+	char guest[WIRE_NAME];
+	uint64_t boot; /* boot number seen; 0: none seen */
+	uint32_t key;  /* a lower-case letter or a digit */
+	uint32_t zero;
+};
+
+#define WIRE_ATTACH_VIEW   0x1u	      /* never writes */
+#define WIRE_ATTACH_LOG	   0x2u	      /* what is there, then end; stamps */
+#define WIRE_ATTACH_FOLLOW 0x4u	      /* with LOG: and what comes */
+#define WIRE_ATTACH_BOOT   0x8u	      /* FROM_TAIL: of this boot only */
+#define WIRE_FROM_TAIL	   UINT64_MAX /* last screenful */
 
 struct wire_attach {
 	char guest[WIRE_NAME];
 	uint64_t from; /* byte offset or WIRE_FROM_TAIL */
 	uint32_t tail; /* bytes, with WIRE_FROM_TAIL */
 	uint32_t flags;
+	int64_t since_ms; /* LOG: not before this; wall clock, -1 */
 };
 
 struct wire_why {
@@ -201,6 +238,22 @@ enum wire_state {
 	WIRE_STATE_SAVED
 };
 
+/*
+ * What a domain used, as the guest counts it: in is what it received.  All
+ * since its boot, but for the months, which add up all boots of the calendar
+ * month (UTC).
+ */
+struct wire_counters {
+	int64_t at_ms;	 /* CLOCK_BOOTTIME of the sample, -1: none yet */
+	uint64_t cpu_ns; /* of all vcpus */
+	uint64_t disk_read;
+	uint64_t disk_written; /* bytes */
+	uint64_t net_in;
+	uint64_t net_out;
+	uint64_t month_in;
+	uint64_t month_out;
+};
+
 struct wire_guest {
 	char name[WIRE_NAME];
 	uint32_t state;	    /* enum wire_state */
@@ -208,9 +261,13 @@ struct wire_guest {
 	uint64_t boot;	    /* boot number, 0: never booted */
 	int64_t uptime_ms;  /* -1: off or not known */
 	uint64_t memory_kib;
-	uint64_t cpu_ns; /* CPU time since boot */
+	struct wire_counters counters;
+	int32_t cpu_permille; /* 1000: one vcpu is busy; -1: unknown */
 	uint32_t vcpus;
-	uint32_t rights;      /* mask of enum right */
+	uint32_t rights;	  /* mask of enum right */
+	uint32_t zero;
+	char job_verb[WIRE_WORD]; /* of the job under way, or empty */
+	char job_ref[WIRE_REF];
 	char note[WIRE_TEXT]; /* why closed; may be empty */
 };
 
@@ -251,6 +308,15 @@ struct wire_who {
 
 struct wire_peer {
 	uint32_t role; /* who is at the other end */
+};
+
+enum wire_door {
+	WIRE_DOOR_CUSTOMERS = 1,
+	WIRE_DOOR_OPERATORS
+};
+
+struct wire_listener {
+	uint32_t door; /* enum wire_door */
 };
 
 enum wire_worker {
@@ -301,7 +367,7 @@ struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
 	uint64_t boot;
 	int64_t since_ms; /* CLOCK_BOOTTIME of its start, -1 */
 	uint64_t memory_kib;
-	uint64_t cpu_ns;
+	struct wire_counters counters;
 	uint32_t vcpus;
 	uint32_t zero;
 };
@@ -309,7 +375,7 @@ struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
 /*
  * A console stream is named by the guest's first owner and the guest.
  */
-struct wire_pty { /* PTY, PTY_DROP, PTY_LOST, READY */
+struct wire_pty { /* PTY, PTY_DROP, PTY_LOST, READY; RING: names only */
 	char customer[WIRE_NAME];
 	char guest[WIRE_NAME];
 	uint8_t uuid[WIRE_UUID];
@@ -326,8 +392,9 @@ struct wire_grant {
 	uint64_t from;
 	uint32_t tail;
 	uint32_t may_write;
-	uint32_t log; /* 1: end after what is there */
+	uint32_t flags; /* WIRE_ATTACH_LOG, _FOLLOW, _BOOT */
 	uint32_t zero;
+	int64_t since_ms; /* as in wire_attach */
 };
 
 struct wire_viewer {
@@ -349,6 +416,11 @@ struct wire_missed {
 	uint64_t bytes;
 };
 
+struct wire_stamp {
+	uint64_t offset;
+	int64_t wall_ms; /* since 1970, UTC */
+};
+
 struct wire_writer {
 	uint32_t you; /* 1: your keys reach the guest */
 	uint32_t zero;
@@ -361,13 +433,16 @@ enum wire_op {
 	WIRE_OP_REBOOT,
 	WIRE_OP_RESET,
 	WIRE_OP_DESTROY,
-	WIRE_OP_DEATH /* what on_poweroff ... say */
+	WIRE_OP_DEATH, /* what on_poweroff ... say */
+	WIRE_OP_PAUSE,
+	WIRE_OP_UNPAUSE,
+	WIRE_OP_SYSRQ
 };
 
 struct wire_run {
 	uint64_t job;
 	uint32_t op; /* enum wire_op */
-	uint32_t zero;
+	uint32_t key; /* SYSRQ */
 	char ref[WIRE_REF];
 	char customer[WIRE_NAME];
 	char guest[WIRE_NAME];
@@ -400,12 +475,33 @@ struct wire_account {
 	uint32_t known; /* 0: no such account */
 };
 
+/* One connection of a customer. */
+struct wire_session {
+	uint64_t number;
+	char customer[WIRE_NAME];
+	char claim[WIRE_CLAIM];
+	char guest[WIRE_NAME];	   /* whose console it shows, or empty */
+	char job_verb[WIRE_WORD];  /* that it waits for, or empty */
+	char job_guest[WIRE_NAME]; /* the same */
+	int64_t since_ms;	   /* wall clock of its connect */
+	int64_t idle_ms;	   /* since its last request */
+	uint32_t uid;
+	uint32_t pid;
+	uint32_t may_write;
+	uint32_t zero;
+};
+
 /* A decoded frame: head and the member that the type says. */
 struct wire_msg {
 	struct wire_head head;
 	union {
 		struct wire_hello hello;
 		struct wire_empty empty;
+		struct wire_look look;
+		struct wire_sysrq sysrq;
+		struct wire_listener listener;
+		struct wire_stamp stamp;
+		struct wire_session session;
 		struct wire_name name;
 		struct wire_power power;
 		struct wire_attach attach;
@@ -445,6 +541,8 @@ struct wire_msg {
  * Everything that is known about a type, for the codec, the tests and the
  * protocol document.
  */
+#define WIRE_STRINGS 6
+
 struct wire_layout {
 	uint32_t type;
 	const char *name;
@@ -455,7 +553,7 @@ struct wire_layout {
 	struct {
 		uint16_t offset;
 		uint16_t size;
-	} strings[4]; /* size 0 ends the list */
+	} strings[WIRE_STRINGS]; /* size 0 ends the list */
 };
 
 /* NULL for a number that is no type. */

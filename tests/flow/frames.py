@@ -8,15 +8,20 @@ import socket
 
 import harness
 
-MAGIC, VERSION = 0x48535056, 1
+MAGIC, VERSION = 0x48535056, 2
 NAME, DOMAIN, TEXT, REF, WORD, BUILD, CLAIM = 40, 72, 512, 8, 24, 48, 128
 FROM_TAIL = 2 ** 64 - 1
-CONFIRMED, VIEW, LOG = 1, 1, 2
+CONFIRMED, FORCE = 1, 2
+VIEW, LOG, FOLLOW_LOG = 1, 2, 4
+COUNTERS = 1
+CUSTOMERS_DOOR, OPERATORS_DOOR = 1, 2
 
-CLIENT, BROKER, SUPERVISOR, CONSOLE, WATCH, WORKER = range(1, 7)
+CLIENT, BROKER, SUPERVISOR, CONSOLE, WATCH, WORKER, OPERATOR = range(1, 8)
 UNKNOWN, OFF, STARTING, RUNNING, PAUSED, STOPPING, CRASHED, SAVED = range(8)
-NO_REASON, POWEROFF, REBOOT_REASON, SUSPEND, CRASH = range(5)
-START, SHUTDOWN, REBOOT, RESET, DESTROY, DEATH = range(1, 7)
+(NO_REASON, POWEROFF, REBOOT_REASON, SUSPEND, CRASH, WATCHDOG,
+ SOFT_RESET) = range(7)
+(START, SHUTDOWN, REBOOT, RESET, DESTROY, DEATH, PAUSE, UNPAUSE,
+ SYSRQ) = range(1, 10)
 CREATED, PAUSED_PHASE, REQUESTED = range(1, 4)
 
 
@@ -38,14 +43,22 @@ Name = body("Name", text("guest", NAME))
 Power = body("Power", text("guest", NAME), ("boot", u64), ("flags", u32),
              ("wait_s", u32))
 Attach = body("Attach", text("guest", NAME), ("start", u64), ("tail", u32),
-              ("flags", u32))
+              ("flags", u32), ("since_ms", i64))
+Look = body("Look", text("guest", NAME), ("flags", u32), ("zero", u32))
+Sysrq = body("Sysrq", text("guest", NAME), ("boot", u64), ("key", u32),
+             ("zero", u32))
+Counters = body("Counters", ("at_ms", i64), ("cpu_ns", u64),
+                ("disk_read", u64), ("disk_written", u64), ("net_in", u64),
+                ("net_out", u64), ("month_in", u64), ("month_out", u64))
 Why = body("Why", text("verb", WORD), text("guest", NAME))
 Outcome = body("Outcome", ("err", i32), text("ref", REF), ("zero", u32),
                text("text", TEXT))
 Guest = body("Guest", text("name", NAME), ("state", u32),
              ("elsewhere", u32), ("boot", u64), ("uptime_ms", i64),
-             ("memory_kib", u64), ("cpu_ns", u64), ("vcpus", u32),
-             ("rights", u32), text("note", TEXT))
+             ("memory_kib", u64), ("counters", Counters),
+             ("cpu_permille", i32), ("vcpus", u32), ("rights", u32),
+             ("zero", u32), text("job_verb", WORD), text("job_ref", REF),
+             text("note", TEXT))
 Count = body("Count", ("count", u32))
 Job = body("Job", text("ref", REF), ("deadline_ms", u32), ("zero", u32))
 Text = body("Text", text("text", TEXT))
@@ -56,23 +69,25 @@ Because = body("Because", ("allowed", u32), ("zero", u32),
 Who = body("Who", text("customer", NAME), text("host", DOMAIN),
            text("support", CLAIM), ("guests", u32), ("rights", u32))
 Peer = body("Peer", ("role", u32))
+Listener = body("Listener", ("door", u32))
 Spawn = body("Spawn", ("job", u64), ("worker", u32), ("deadline_ms", u32))
 JobId = body("JobId", ("job", u64))
 Gone = body("Gone", ("job", u64), ("status", i32), ("killed", u32))
 Serial = body("Serial", ("serial", u32), ("ok", u32))
 Domain = body("Domain", text("domain", DOMAIN), uuid, ("domid", u32),
               ("state", u32), ("reason", u32), ("ours", u32), ("boot", u64),
-              ("since_ms", i64), ("memory_kib", u64), ("cpu_ns", u64),
-              ("vcpus", u32), ("zero", u32))
+              ("since_ms", i64), ("memory_kib", u64),
+              ("counters", Counters), ("vcpus", u32), ("zero", u32))
 Pty = body("Pty", text("customer", NAME), text("guest", NAME), uuid,
            ("boot", u64), ("domid", u32), ("zero", u32))
 Grant = body("Grant", ("viewer", u64), text("customer", NAME),
              text("guest", NAME), text("who", NAME), ("start", u64),
-             ("tail", u32), ("may_write", u32), ("log", u32), ("zero", u32))
+             ("tail", u32), ("may_write", u32), ("flags", u32), ("zero", u32),
+             ("since_ms", i64))
 Viewer = body("Viewer", ("viewer", u64))
 Stream = body("Stream", text("customer", NAME), text("guest", NAME),
               text("text", TEXT))
-Run = body("Run", ("job", u64), ("op", u32), ("zero", u32),
+Run = body("Run", ("job", u64), ("op", u32), ("key", u32),
            text("ref", REF), text("customer", NAME), text("guest", NAME),
            uuid)
 Phase = body("Phase", ("job", u64), ("phase", u32), ("domid", u32), uuid)
@@ -80,16 +95,23 @@ Result = body("Result", ("job", u64), ("err", i32), ("number", i32),
               text("text", TEXT))
 Account = body("Account", text("customer", NAME), ("uid", u32),
                ("known", u32))
+Session = body("Session", ("number", u64), text("customer", NAME),
+               text("claim", CLAIM), text("guest", NAME),
+               text("job_verb", WORD), text("job_guest", NAME),
+               ("since_ms", i64), ("idle_ms", i64), ("uid", u32),
+               ("pid", u32), ("may_write", u32), ("zero", u32))
 
 TYPES = {
-    "HELLO": (1, Hello), "LIST": (100, Empty), "STATUS": (101, Name),
+    "HELLO": (1, Hello), "LIST": (100, Look), "STATUS": (101, Look),
     "START": (102, Power), "SHUTDOWN": (103, Power), "REBOOT": (104, Power),
     "RESET": (105, Power), "DESTROY": (106, Power), "CONSOLE": (107, Attach),
     "LOG": (108, Attach), "WHY": (109, Why), "WHOAMI": (110, Empty),
+    "PAUSE": (111, Power), "UNPAUSE": (112, Power), "SYSRQ": (113, Sysrq),
+    "FOLLOW": (114, Look), "UNFOLLOW": (115, Empty), "LEFT": (210, Name),
     "REFUSED": (200, Outcome), "GUEST": (201, Guest), "END": (202, Count),
     "JOB": (203, Job), "NOTE": (204, Text), "DONE": (205, Outcome),
     "ATTACHED": (206, Attached), "BECAUSE": (207, Because), "WHO": (208, Who),
-    "BYE": (209, Outcome), "PEER": (300, Peer), "LISTENER": (301, Empty),
+    "BYE": (209, Outcome), "PEER": (300, Peer), "LISTENER": (301, Listener),
     "WORKER_GONE": (302, Gone), "SPAWN": (320, Spawn), "KILL": (321, JobId),
     "SCAN": (400, Serial), "DOMAIN_STATE": (420, Domain),
     "DOMAIN_GONE": (421, Domain), "SCANNED": (422, Serial),
@@ -98,6 +120,8 @@ TYPES = {
     "DRAINED": (622, Stream), "RUN": (800, Run), "GO": (801, JobId),
     "PHASE": (820, Phase), "RESULT": (821, Result),
     "ACCOUNT": (822, Account), "ACCOUNTS_END": (823, Empty),
+    "SESSIONS": (900, Empty), "SESSION": (920, Session),
+    "SESSIONS_END": (921, Count),
 }
 NAMES = {number: (name, kind) for name, (number, kind) in TYPES.items()}
 
@@ -106,7 +130,8 @@ ERR = {name: -i for i, name in enumerate(
     "no-guest busy rate timeout service host audit boot not-running "
     "no-customer policy guest-closed sessions config no-config no-kernel "
     "no-disk memory create hotplug still-up no-answer confirm version "
-    "worker console revoked pygrub elsewhere memory-host".split())}
+    "worker console revoked pygrub elsewhere memory-host connects "
+    "suspended key paused no-sysrq loop".split())}
 
 
 def hello(role=CLIENT, build="", claim="", version=VERSION, oldest=1,

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import struct
 import time
@@ -123,21 +124,68 @@ def test_E08_a_thousand_connects_leave_the_others_alone():
     frames.close_fds(viewer)
     # Each login is on record; so many more are not taken in this minute.
     late = world.client(greet=False)
-    assert late.recv("BYE").err == frames.ERR["sessions"]
+    bye = late.recv("BYE")
+    assert bye.err == frames.ERR["connects"], bye
+    assert re.search(r"Wait \d+ s", bye.text), bye
     logins = [r for r in world.records() if r["event"] == "login"]
     assert len(logins) <= 300, len(logins)
 
 
-def test_the_oldest_idle_session_gives_way_at_the_limit(world):
+def test_at_the_session_limit_one_more_is_refused_and_none_is_ended():
+    world = Supervised().start()
     sessions = [world.client() for _ in range(8)]
     for client in sessions:
         client.answer("WHOAMI")
-    sessions[0].answer("WHOAMI")    # now the second is idle longest
-    extra = world.client()
-    assert extra.answer("WHOAMI").customer == "alice"
-    bye = sessions[1].recv("BYE")
-    assert bye.err == frames.ERR["sessions"] and bye.text
+    extra = world.client(greet=False)
+    bye = extra.recv("BYE")
+    assert bye.err == frames.ERR["sessions"] and bye.text, bye
+    for client in sessions:
+        assert client.answer("WHOAMI").customer == "alice"
+    sessions.pop().close()
+    harness.wait_until(world.answers, what="a place is free again")
+
+
+def test_one_that_is_refused_hears_why_whatever_it_says_meanwhile():
+    world = Supervised().start()
+    sessions = [world.client() for _ in range(8)]
+    for _ in range(30):
+        extra = world.client(greet=False)
+        extra.send("HELLO", 0, frames.hello())
+        assert extra.recv("BYE").err == frames.ERR["sessions"]
+        extra.close()
     assert sessions[0].answer("WHOAMI").customer == "alice"
+
+
+def test_A19_a_customer_who_is_suspended_is_shown_out_at_once():
+    world = Supervised().start()
+    client = world.client()
+    viewer = client.answer("CONSOLE", ATTACH)
+    console = socket.socket(fileno=viewer.fds[0])
+    suspended = world.path("customers", "alice", "suspended")
+    with open(suspended, "w") as f:
+        f.write("unpaid since May")
+    begin = time.monotonic()
+    bye = client.recv("BYE")
+    assert time.monotonic() - begin < 1
+    assert bye.err == frames.ERR["suspended"], bye
+    assert "unpaid since May" in bye.text and "untouched" in bye.text, bye
+    # The console, too: it says that it is over, then it is.
+    console.settimeout(10)
+    while console.recv(65536):
+        pass
+    late = world.client()
+    bye = late.recv("BYE")
+    assert bye.err == frames.ERR["suspended"], bye
+    assert "unpaid since May" in bye.text, bye
+    os.unlink(suspended)
+    harness.wait_until(lambda: whoami(world), what="resumed")
+
+
+def whoami(world):
+    client = world.client()
+    answer = client.answer("WHOAMI")
+    client.close()
+    return answer.name == "WHO"
 
 
 def test_E08_a_client_that_does_not_read_is_dropped():
@@ -182,12 +230,12 @@ def test_E07_identity_is_the_kernels_word_not_the_clients(world):
 
 def test_E02_anothers_guest_and_no_guest_look_the_same(world):
     client = world.client()
-    asked = [("STATUS", lambda g: frames.Name(g.encode())),
+    asked = [("STATUS", lambda g: frames.Look(g.encode())),
              ("START", frames.power), ("SHUTDOWN", frames.power),
              ("REBOOT", frames.power), ("RESET", frames.power),
              ("DESTROY", lambda g: frames.power(g, flags=1)),
-             ("CONSOLE", lambda g: frames.Attach(g.encode(), 0, 0, 0)),
-             ("LOG", lambda g: frames.Attach(g.encode(), 0, 0, 0)),
+             ("CONSOLE", lambda g: frames.Attach(g.encode())),
+             ("LOG", lambda g: frames.Attach(g.encode())),
              ("WHY", lambda g: frames.Why(b"start", g.encode()))]
     for name, make in asked:
         bobs = client.answers(name, make("shop"))
@@ -208,7 +256,7 @@ def test_E02_anothers_guest_and_no_guest_look_the_same(world):
 def test_G01_what_a_client_writes_cannot_forge_a_record(world):
     evil = 'x"}\n{"event":"forged\x1b[2J\u202e'
     client = world.client(claim=evil)
-    client.answer("STATUS", frames.Name(b'a"\n\x1b\xff\x9b{'))
+    client.answer("STATUS", frames.Look(b'a"\n\x1b\xff\x9b{'))
     client.answer("START", frames.power('\n"}'))
     seen = harness.wait_until(lambda: [
         r for r in world.records() if "forged" in r.get("claim", "")],
@@ -223,8 +271,11 @@ def test_why_names_the_rule(world):
     client = world.client()
     yes = client.answer("WHY", frames.Why(b"start", b"web"))
     no = client.answer("WHY", frames.Why(b"pause", b"web"))
+    unknown = client.answer("WHY", frames.Why(b"launch", b"web"))
     assert yes.allowed == 1 and "vpsh.conf:" in yes.text, yes
-    assert no.name == "REFUSED" and no.err == frames.ERR["unknown-command"]
+    assert no.allowed == 0 and "pause" in no.text, no
+    assert unknown.name == "REFUSED", unknown
+    assert unknown.err == frames.ERR["unknown-command"], unknown
 
 
 def test_without_xen_lists_are_answered_and_power_is_refused(world):

@@ -8,48 +8,12 @@ broker makes of what they say.
 import os
 import re
 import resource
+import time
 
 import frames
 import harness
 from frames import power
-from world import Inner
-
-UUID = tuple(range(16))
-
-
-class Host(Inner):
-    """With a watcher that knows of domains, and answers scans."""
-
-    def start(self, console=True):
-        super().start()
-        self.watcher = self.peer(frames.WATCH)
-        self.console = self.peer(frames.CONSOLE) if console else None
-        self.scanned()
-        return self
-
-    def scanned(self, *domains):
-        """Answers the next scan, after telling of these domains."""
-        scan = self.watcher.recv("SCAN")
-        for domain in domains:
-            self.tell(**domain)
-        self.watcher.send("SCANNED", serial=scan.serial, ok=1)
-
-    def tell(self, name="DOMAIN_STATE", domain="alice-web", domid=1,
-             state=frames.RUNNING, reason=0, ours=1, boot=1, since_ms=-1):
-        self.watcher.send(name, 0, frames.Domain(
-            domain.encode(), UUID, domid, state, reason, ours, boot,
-            since_ms, 0, 0, 1, 0))
-
-    def status(self, client, guest="web"):
-        ident = client.ask("STATUS", guest=guest)
-        self.scanned()
-        answer = client.recv("GUEST")
-        assert answer.id == ident
-        client.recv("END")
-        return answer
-
-
-
+from world import UUID, Host, Inner
 
 def test_start_runs_one_worker_and_answers_with_its_end():
     host = Host().start()
@@ -404,6 +368,79 @@ def test_a_death_is_cleaned_up_but_a_save_is_left_alone():
     assert run.op == frames.DEATH and run.body.guest == b"web"
 
 
+def test_a_death_does_not_wait_because_another_job_failed_before():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    host.status(client)
+    client.ask("SHUTDOWN", power("web"))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    host.result(worker, number, "no-answer")
+    assert client.recv("DONE").err == frames.ERR["no-answer"]
+    # It goes down all the same, a moment later.
+    host.tell(reason=frames.POWEROFF)
+    run, worker, number = host.worker()
+    assert run.op == frames.DEATH and run.body.guest == b"web"
+
+
+def dying():
+    """web has powered off by itself and is being tidied up after."""
+    host = Host().start()
+    client = host.client()
+    host.tell(reason=frames.POWEROFF)
+    death = host.worker()
+    assert death[0].op == frames.DEATH
+    client.ask("START", power("web"))
+    client.recv("JOB")
+    assert "cleaned up" in client.recv("NOTE").text
+    assert host.supervisor.silent(0.1)
+    return host, client, death
+
+
+def test_a_start_waits_while_the_last_boot_is_tidied_up_after():
+    host, client, death = dying()
+    again = host.client().answer("START", power("web"))
+    assert again.err == frames.ERR["busy"], again
+    host.tell("DOMAIN_GONE", reason=frames.POWEROFF)
+    host.result(*death[1:])
+    run, worker, number = host.worker()
+    assert run.op == frames.START
+    host.tell(boot=2, domid=2)
+    host.result(worker, number)
+    assert client.recv("DONE").err == 0
+
+
+def test_a_destroy_breaks_off_a_start_that_waits():
+    host, client, death = dying()
+    other = host.client()
+    other.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    other.recv("JOB")
+    done = client.recv("DONE")
+    assert done.err == frames.ERR["failed"], done
+    assert "destroy" in done.text, done
+    assert host.supervisor.recv("KILL").job == death[2]
+    host.supervisor.send("WORKER_GONE", job=death[2])
+    run, worker, number = host.worker()
+    assert run.op == frames.DESTROY
+    host.tell("DOMAIN_GONE", reason=frames.POWEROFF)
+    host.result(worker, number)
+    assert other.recv("DONE").err == 0
+
+
+def test_a_soft_reset_leaves_a_guest_that_can_die_once_more():
+    host = Host().start()
+    host.tell(reason=frames.SOFT_RESET)
+    run, worker, number = host.worker()
+    assert run.op == frames.DEATH
+    # The same domain, running again.
+    host.tell()
+    host.result(worker, number)
+    host.tell(reason=frames.CRASH)
+    run, worker, number = host.worker()
+    assert run.op == frames.DEATH and run.body.guest == b"web"
+
+
 def test_somebody_elses_domain_is_not_cleaned_up():
     host = Host().start()
     client = host.client()
@@ -445,15 +482,34 @@ def test_without_an_answer_from_xen_states_are_unknown():
     host.tell()
     assert host.status(client).state == frames.RUNNING
     host.watcher.close()
+    begin = time.monotonic()
     client.ask("STATUS", guest="web")
     assert client.recv("GUEST").state == frames.UNKNOWN
     client.recv("END")
+    assert 1.5 < time.monotonic() - begin < 4
     assert client.answer("START", power("web")).err == frames.ERR["host"]
     # A new watcher that does not mention the guest: it is off.
     host.watcher = host.peer(frames.WATCH)
     host.scanned()
     harness.wait_until(
         lambda: host.status(client).state == frames.OFF, what="off")
+
+
+def test_what_is_asked_while_the_watcher_is_replaced_waits_for_the_next():
+    host = Host().start()
+    early, late = host.client(), host.client()
+    host.tell()
+    early.ask("STATUS", guest="web")
+    host.watcher.recv("SCAN")       # and it dies of that
+    host.watcher.close()
+    late.ask("STATUS", guest="web")
+    late.ask("WHOAMI")
+    assert late.recv().name == "WHO"
+    host.watcher = host.peer(frames.WATCH)
+    host.scanned({})
+    for client in (early, late):
+        assert client.recv("GUEST").state == frames.RUNNING
+        client.recv("END")
 
 
 def test_a_watcher_that_does_not_answer_costs_two_seconds():
@@ -486,56 +542,33 @@ def test_list_asks_xen_once_for_many_and_again_for_the_late():
     assert host.watcher.silent(0.1)
 
 
-def test_a_new_account_is_found_without_a_restart():
-    host = Host()
-    host.customer("alice", ("web",))
-    host.start()
-    client = host.client()
-    host.accounts_end(alice=os.geteuid())
-    assert client.answer("WHOAMI").customer == "alice"
-
-
-def test_a_uid_of_two_accounts_is_neithers():
-    host = Host()
-    host.customer("alice", ("web",))
-    host.customer("carol", ("mail",))
-    host.start()
-    client = host.client()
-    host.accounts_end(alice=os.geteuid(), carol=os.geteuid())
-    assert client.recv("BYE").err == frames.ERR["no-customer"]
-
-
-def test_a_look_up_that_fails_does_not_say_that_there_is_no_account():
-    host = Host()
-    host.customer("alice", ("web",))
-    host.start()
-    client = host.client()
-    got, worker = host.spawned()
-    worker.close()
-    host.supervisor.send("WORKER_GONE", job=got.job, status=9, killed=1)
-    assert client.recv("BYE").err == frames.ERR["service"]
-
-
 def test_G04_a_full_audit_log_stops_power_verbs_and_nothing_else():
-    host = Host().start()
+    host = Host()
+    host.customer("alice", ('{ name = "web"; allow = [ "console", "start", '
+                            '"pause", "sysrq" ]; }',), os.geteuid())
+    host.start()
     client = host.client()
     host.status(client)
     pid, limit = host.process.pid, resource.RLIMIT_FSIZE
     _, hard = resource.prlimit(pid, limit)
     resource.prlimit(pid, limit, (os.path.getsize(host.audit), hard))
-    refused = client.answer("START", power("web"))
-    assert refused.err == frames.ERR["audit"] and refused.text, refused
+    for name, body in (("START", power("web")), ("PAUSE", power("web")),
+                       ("SYSRQ", frames.Sysrq(b"web", 0, ord("s")))):
+        refused = client.answer(name, body)
+        assert refused.err == frames.ERR["audit"] and refused.text, refused
     assert host.supervisor.silent(0.1)
     assert host.status(client).state == frames.OFF
     assert client.answer("WHOAMI").customer == "alice"
+    assert client.answer("FOLLOW", frames.Look()).count == 1
     got = client.answer("CONSOLE", frames.Attach(b"web", 0, 0, 0))
     assert got.name == "ATTACHED"
     frames.close_fds(got)
     resource.prlimit(pid, limit, (hard, hard))
-    client.ask("START", power("web"))
-    assert client.recv("JOB").ref
+    other = host.client()
+    other.ask("START", power("web"))
+    assert other.recv("JOB").ref
     gap = host.record(event="gap")
-    assert gap["lost"] == 3 and gap["since"], gap
+    assert gap["lost"] == 5 and gap["since"], gap
 
 
 def test_what_the_watcher_knows_of_absent_guests_is_shown():

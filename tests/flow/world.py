@@ -9,6 +9,10 @@ import subprocess
 import frames
 import harness
 
+UUID = tuple(range(16))
+LOOKS = (frames.START, frames.RESET, frames.DESTROY, frames.DEATH,
+         frames.PAUSE, frames.UNPAUSE)
+
 PLAN = """
 support = "help@example.net";
 plans = ( { name = "basic";
@@ -119,7 +123,7 @@ class Supervised(World):
 class Inner(World):
     """The real broker alone: the test plays everybody else."""
 
-    def start(self):
+    def start(self, accounts=True):
         ours, theirs = frames.pair()
         self.supervisor = frames.Channel(ours)
         fd = theirs.detach()
@@ -140,7 +144,8 @@ class Inner(World):
             frames.SUPERVISOR, self.build))
         os.mkdir(os.path.dirname(self.socket))
         self.listen()
-        self.accounts_end()
+        if accounts:
+            self.accounts_end()
         return self
 
     def listen(self):
@@ -148,7 +153,8 @@ class Inner(World):
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener.bind(self.socket)
         listener.listen(128)
-        self.supervisor.send("LISTENER", fds=[listener.fileno()])
+        self.supervisor.send("LISTENER", door=frames.CUSTOMERS_DOOR,
+                             fds=[listener.fileno()])
         listener.close()
 
     def peer(self, role):
@@ -170,10 +176,21 @@ class Inner(World):
         channel.send("HELLO", 0, frames.hello(frames.WORKER, self.build))
         return got, channel
 
-    def accounts_end(self, **uids):
-        """Answer the look-up of accounts: these exist, no others."""
+    def accounts(self):
+        """The next look-up of accounts: (SPAWN, its channel)."""
         got, worker = self.spawned()
         assert got.worker == 2, got
+        return got, worker
+
+    def accounts_fail(self):
+        """It ends without an answer."""
+        got, worker = self.accounts()
+        worker.close()
+        self.supervisor.send("WORKER_GONE", job=got.job, status=9, killed=1)
+
+    def accounts_end(self, **uids):
+        """Answer the look-up of accounts: these exist, no others."""
+        got, worker = self.accounts()
         for name, uid in uids.items():
             worker.send("ACCOUNT", customer=name, uid=uid, known=1)
         worker.send("ACCOUNTS_END")
@@ -190,3 +207,57 @@ class Inner(World):
         worker.send("RESULT", job=job, err=frames.ERR[err], number=number)
         worker.close()
         self.supervisor.send("WORKER_GONE", job=job)
+
+
+class Host(Inner):
+    """With a watcher that knows of domains, and answers scans."""
+
+    def __init__(self):
+        super().__init__()
+        self.ops = {}       # of workers, by their number
+        self.watcher = self.console = None
+
+    def start(self, console=True):
+        super().start()
+        self.watcher = self.peer(frames.WATCH)
+        if console:
+            self.console = self.peer(frames.CONSOLE)
+        self.scanned()
+        return self
+
+    def scanned(self, *domains):
+        """Answers the next scan, after telling of these domains."""
+        scan = self.watcher.recv("SCAN")
+        for domain in domains:
+            self.tell(**domain)
+        self.watcher.send("SCANNED", serial=scan.serial, ok=1)
+
+    def tell(self, name="DOMAIN_STATE", domain="alice-web", domid=1,
+             state=frames.RUNNING, reason=0, ours=1, boot=1, since_ms=-1,
+             at_ms=-1, cpu_ns=0, **counters):
+        self.watcher.send(name, 0, frames.Domain(
+            domain.encode(), UUID, domid, state, reason, ours, boot,
+            since_ms, 0, frames.Counters(at_ms, cpu_ns, **counters), 1, 0))
+
+    def worker(self):
+        run, worker, number = super().worker()
+        self.ops[number] = run.op
+        return run, worker, number
+
+    def result(self, worker, job, err="ok", number=0):
+        super().result(worker, job, err, number)
+        # Xen says nothing of a pause and its end: the broker looks.
+        if err == "ok" and self.watcher and self.ops[job] in LOOKS:
+            self.scanned()
+
+    def status(self, client, guest="web"):
+        """What STATUS says, with a watcher that has nothing to add."""
+        ident = client.ask("STATUS", guest=guest)
+        fds = [client.sock.fileno(), self.watcher.sock.fileno()]
+        while fds[0] not in (ready := harness.poll_once(fds, 10)):
+            assert ready, "neither an answer nor a scan"
+            self.scanned()
+        answer = client.recv("GUEST")
+        assert answer.id == ident
+        client.recv("END")
+        return answer

@@ -97,6 +97,25 @@ def wait_exit(pid, seconds):
         os.close(fd)
 
 
+def children():
+    with open("/proc/self/task/%d/children" % os.getpid()) as f:
+        return {int(pid) for pid in f.read().split()}
+
+
+def end_leftovers(before):
+    """Kills what has come since; orphans come to us, the subreaper."""
+    while True:
+        left = children() - before
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in left:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
 def temp_dir():
     """A folder of its own, gone at the end of the test."""
     path = tempfile.mkdtemp(prefix="vpsh-")
@@ -251,7 +270,7 @@ class Pty:
 
 
 # The wire protocol as far as a client speaks it; see wire/wire.h.
-MAGIC, VERSION = 0x48535056, 1
+MAGIC, VERSION = 0x48535056, 2
 HELLO, LIST, STATUS, START, DESTROY = 1, 100, 101, 102, 106
 WHY, WHOAMI, REFUSED, GUEST, END, WHO = 109, 110, 200, 201, 202, 208
 DONE = 205
@@ -261,7 +280,7 @@ def frame(kind, number=0, body=b"\0\0\0\0"):
     return struct.pack("=II", kind, number) + body
 
 
-def hello_frame(version=VERSION, oldest=1, role=1, magic=MAGIC, claim=b""):
+def hello_frame(version=VERSION, oldest=2, role=1, magic=MAGIC, claim=b""):
     return frame(HELLO, 0, struct.pack("=IHHI48s128s", magic, version, oldest,
                                        role, b"test", claim))
 

@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: ISC
 """Runs the tests of one folder, each in a child of its own.
 
-Prints one line per test; tests/run counts them.
+Prints one line per test; tests/run counts them. --list says what there is
+and --serve takes such lines one at a time, so that several workers can share
+a folder.
 """
 
 import argparse
 import contextlib
 import ctypes
 import faulthandler
+import functools
 import importlib.util
 import inspect
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -22,8 +26,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 
 PR_SET_CHILD_SUBREAPER = 36
+SERVED = "."                    # what a line of --serve asked for is done
 SANITIZER_REPORTS = (b"ERROR: AddressSanitizer", b"ERROR: LeakSanitizer",
                      b"runtime error:")
+serving = False
 
 
 def say(line):
@@ -42,6 +48,7 @@ def report(name, seconds, output=None):
                                 "\\x%02x" % ord(c) for c in line))
 
 
+@functools.cache
 def load(path):
     name = os.path.basename(path)[:-3]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -63,29 +70,11 @@ def accepts(function):
     return len(inspect.signature(function).parameters) > 0
 
 
-def children():
-    with open("/proc/self/task/%d/children" % os.getpid()) as f:
-        return {int(pid) for pid in f.read().split()}
-
-
-def end_leftovers(before):
-    """Orphans come to us, the subreaper; nothing outlives its test."""
-    while True:
-        left = children() - before
-        if not left:
-            return
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for pid in left:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-
-
 def in_child(function, arguments, seconds, output):
     """The child's whole life; the exit status is the verdict."""
     status = 1
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(output, 1)
@@ -106,22 +95,35 @@ def in_child(function, arguments, seconds, output):
         os._exit(status)
 
 
+def wait_for_end(pid, seconds):
+    """False after the time."""
+    fd = os.pidfd_open(pid)
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    if serving:
+        poller.register(0, 0)   # the hang-up of tests/run
+    ready = [fd for fd, _ in poller.poll(seconds * 1000)]
+    os.close(fd)
+    if 0 in ready:
+        sys.exit(1)
+    return bool(ready)
+
+
 def run_one(name, function, arguments):
     seconds = getattr(function, "deadline", harness.DEFAULT_DEADLINE)
-    before = children()
+    before = harness.children()
     begin = time.monotonic()
     with tempfile.TemporaryFile() as output:
         pid = os.fork()
         if pid == 0:
             in_child(function, arguments, seconds, output.fileno())
         # The child ends itself at the deadline and says where it was.
-        in_time = harness.wait_exit(pid, seconds + 2)
-        if not in_time:
+        if not wait_for_end(pid, seconds + 2):
             os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
         status = os.waitpid(pid, 0)[1]
-        end_leftovers(before)
+        harness.end_leftovers(before)
         spent = time.monotonic() - begin
         output.seek(0)
         text = output.read()
@@ -195,7 +197,7 @@ def fixture_of(module, name, outer):
     return made
 
 
-def run_file(path, prefix, pattern, outer):
+def run_file(path, prefix, wanted, outer):
     stem = os.path.basename(path)[len("test_"):-3]
     begin = time.monotonic()
     try:
@@ -205,7 +207,7 @@ def run_file(path, prefix, pattern, outer):
                traceback.format_exc().encode())
         return
     chosen = [(n, f) for n, f in tests_of(module, prefix + stem + "/")
-              if harness.matches(pattern, n)]
+              if wanted(n)]
     if not chosen:
         return
     fixture = fixture_of(module, prefix + stem + "/fixture", outer)
@@ -221,11 +223,62 @@ def run_file(path, prefix, pattern, outer):
         fixture.leave()
 
 
+def test_files(folder):
+    return [os.path.join(folder, n) for n in sorted(os.listdir(folder))
+            if n.startswith("test_") and n.endswith(".py")]
+
+
+def list_groups(folder, prefix, wanted):
+    """A line for what has to stay together: seconds it may take, names."""
+    for path in test_files(folder):
+        stem = prefix + os.path.basename(path)[len("test_"):-3]
+        try:
+            module = load(path)
+        except Exception:
+            say("0 " + stem)        # running it will say why
+            continue
+        tests = [(getattr(f, "deadline", harness.DEFAULT_DEADLINE), n)
+                 for n, f in tests_of(module, stem + "/") if wanted(n)]
+        if tests and hasattr(module, "fixture"):
+            say("%d %s" % (sum(s for s, _ in tests),
+                           " ".join(n for _, n in tests)))
+        else:
+            for test in tests:
+                say("%d %s" % test)
+
+
+def serve(folder, prefix):
+    """Until the end of input: names of one file in, reports out."""
+    global serving
+    serving = True
+    signal.signal(signal.SIGINT, signal.SIG_IGN)    # tests/run ends us
+    while names := sys.stdin.readline().split():
+        stem = names[0][len(prefix):].split("/")[0]
+        run_file(os.path.join(folder, "test_%s.py" % stem), prefix,
+                 names.__contains__, None)
+        say(SERVED)
+
+
+def run_all(folder, prefix, wanted):
+    outer = None
+    common = os.path.join(folder, "fixture.py")
+    if os.path.exists(common):
+        outer = fixture_of(load(common), prefix + "fixture", None)
+    try:
+        for path in test_files(folder):
+            run_file(path, prefix, wanted, outer)
+    finally:
+        if outer is not None:
+            outer.leave()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--uid", type=int)
     parser.add_argument("--pattern", default="")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
     if args.uid is not None:
         os.setgroups([])
@@ -233,21 +286,22 @@ def main():
         os.setresuid(args.uid, args.uid, args.uid)
     sys.dont_write_bytecode = True
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    prefix = os.path.basename(args.folder.rstrip("/")) + "/"
-    sys.path.insert(0, args.folder)
-    outer = None
-    common = os.path.join(args.folder, "fixture.py")
-    if os.path.exists(common):
-        outer = fixture_of(load(common), prefix + "fixture", None)
+    folder = args.folder.rstrip("/")
+    prefix = os.path.basename(folder) + "/"
+    sys.path.insert(0, folder)
+
+    def wanted(name):
+        return harness.matches(args.pattern, name)
+
     try:
-        for name in sorted(os.listdir(args.folder)):
-            if name.startswith("test_") and name.endswith(".py"):
-                run_file(os.path.join(args.folder, name), prefix,
-                         args.pattern, outer)
+        if args.list:
+            list_groups(folder, prefix, wanted)
+        elif args.serve:
+            serve(folder, prefix)
+        else:
+            run_all(folder, prefix, wanted)
     finally:
-        if outer is not None:
-            outer.leave()
-        end_leftovers(set())
+        harness.end_leftovers(set())
 
 
 main()

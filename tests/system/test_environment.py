@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 """What a customer's client may set: TERM, locale, variables, signals."""
 
+import json
 import os
 import re
 import signal
 
 import harness
-from fixture import CUSTOMERS, SHARED, read, session_of
+from fixture import CUSTOMERS, SHARED, must, read, session_of
 
 TERMINFO = ("/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo",
             "/usr/lib/terminfo")
@@ -152,3 +153,34 @@ def test_lost_connection_ends_the_session(host):
     session.hang_up()
     os.kill(session.pid, signal.SIGKILL)
     assert harness.wait_exit(pid, 10)
+
+
+def test_A18_a_client_that_fell_silent_is_reaped_and_lets_go(host):
+    """Its TCP connection stays; the shipped limit is a minute, this one 2 s.
+    """
+    name = "sshd with short patience"
+    host.start_sshd(name, "/etc/vpsh/sshd_config", [
+        "-o", "ClientAliveInterval=1", "-o", "ClientAliveCountMax=1"])
+    session = host.pty(name, "alice")
+    session.expect("alice", 15)
+    session.send_line("console web")
+    session.expect("web", 10)
+    pid = session_of("alice")
+    os.kill(session.pid, signal.SIGSTOP)
+    try:
+        assert harness.wait_exit(pid, 20), "the session outlived its client"
+        harness.wait_until(lambda: sessions_of("alice") == 0, 5,
+                           "the broker has let go of it")
+    finally:
+        os.kill(session.pid, signal.SIGCONT)
+    for path in ("/etc/ssh/sshd_config", "/etc/vpsh/sshd_config"):
+        text = must(["/usr/sbin/sshd", "-T", "-f", path,
+                     "-C", "user=alice,host=h,addr=127.0.0.1"])
+        limits = [int(re.search(r"^%s (\d+)$" % key, text, re.M).group(1))
+                  for key in ("clientaliveinterval", "clientalivecountmax")]
+        assert 0 < limits[0] * limits[1] <= 60
+
+
+def sessions_of(name):
+    said = json.loads(must(["/usr/sbin/vpshctl", "sessions", "--json"]))
+    return len([s for s in said["sessions"] if s["customer"] == name])

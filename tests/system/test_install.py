@@ -6,13 +6,13 @@ import re
 
 import harness
 
-PROGRAMS = {"/usr/bin/vpsh", "/usr/sbin/vpshd"} | {
+PROGRAMS = {"/usr/bin/vpsh", "/usr/sbin/vpshd", "/usr/sbin/vpshctl"} | {
     "/usr/libexec/vpsh/" + name for name in
     ("vpsh-broker", "vpsh-console", "vpsh-domain", "vpsh-keys")}
 
 
 def make(*words):
-    done = harness.run(["make", "-C", harness.TOP, *words], seconds=60)
+    done = harness.run(["make", "-C", harness.TOP, *words], seconds=110)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

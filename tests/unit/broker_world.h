@@ -70,7 +70,8 @@ world_folder(struct world *w)
 	    w->dir), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
 	world_write(w, "vpsh.conf", "plans = ( { name = \"basic\"; "
-	    "allow = [ \"console\", \"start\", \"destroy\" ]; } );\n");
+	    "allow = [ \"console\", \"start\", \"shutdown\", "
+	    "\"destroy\" ]; } );\n");
 }
 
 static inline void

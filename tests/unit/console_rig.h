@@ -233,21 +233,26 @@ rig_guest(struct rig_guest *guest, const char *customer, const char *name)
 	guest->master = guest->slave = -1;
 }
 
+/* Its console, as the watcher has proven it. */
+static inline void
+rig_hand_over(struct rig *rig, struct rig_guest *guest)
+{
+	const int fds[3] = { guest->slave, guest->lock, guest->ring };
+
+	rig_send(rig->watch, WIRE_PTY, &guest->pty, fds, 3);
+}
+
 /* A boot: its console is opened and handed over. */
 static inline void
 rig_boot(struct rig *rig, struct rig_guest *guest)
 {
 	struct wire_msg msg;
-	int fds[3];
 
 	rig_openpty(guest);
 	guest->pty.boot++;
 	guest->pty.domid++;
 	guest->pty.uuid[0]++;
-	fds[0] = guest->slave;
-	fds[1] = guest->lock;
-	fds[2] = guest->ring;
-	rig_send(rig->watch, WIRE_PTY, &guest->pty, fds, 3);
+	rig_hand_over(rig, guest);
 	do
 		assert_true(rig_recv_any(rig->broker, &msg,
 		    WIRE_CONSOLE_BROKER) > 0);
@@ -318,6 +323,8 @@ struct rig_view {
 	char		 who[WIRE_NAME];
 	char		 event[WIRE_TEXT];	/* the last */
 	unsigned	 events;
+	struct wire_stamp stamp;	/* the last */
+	unsigned	 stamps;
 	bool		 ended;		/* VIEW_END */
 	int		 err;
 	uint8_t		*data;
@@ -394,6 +401,12 @@ rig_look(struct rig_view *view)
 		view->events++;
 		memcpy(view->event, msg.u.text.text, WIRE_TEXT);
 		break;
+	case WIRE_STAMP:
+		if (view->placed)
+			assert_int_equal(msg.u.stamp.offset, view->next);
+		view->stamps++;
+		view->stamp = msg.u.stamp;
+		break;
 	case WIRE_WRITER:
 		view->told++;
 		view->writer = msg.u.writer.you != 0;
@@ -463,6 +476,51 @@ rig_attach(struct rig *rig, struct rig_view *view,
 	rig_grant(rig, view, guest, who, how);
 	while (view->told == 0)
 		assert_true(rig_look(view));
+}
+
+/* Ask for a log, which may have an end. */
+static inline void
+rig_log(struct rig *rig, struct rig_view *view, const struct rig_guest *guest,
+    uint32_t flags, int64_t since_ms)
+{
+	const struct wire_grant how = { .from = WIRE_FROM_TAIL,
+		.tail = WIRE_RING_BYTES, .flags = WIRE_ATTACH_LOG | flags,
+		.since_ms = since_ms };
+
+	rig_grant(rig, view, guest, "alice", how);
+}
+
+static inline void
+rig_see_end(struct rig_view *view)
+{
+	while (!view->ended)
+		assert_true(rig_look(view));
+}
+
+/* --- what most tests begin and end with ---------------------------------- */
+
+/* A guest of alice's that has booted. */
+static inline void
+rig_open(struct rig *rig, struct rig_guest *web)
+{
+	rig_start(rig);
+	rig_guest(web, "alice", "web");
+	rig_boot(rig, web);
+}
+
+/* And alice, who sees it. */
+static inline void
+rig_open_view(struct rig *rig, struct rig_guest *web, struct rig_view *view)
+{
+	rig_open(rig, web);
+	rig_attach(rig, view, web, "alice");
+}
+
+static inline void
+rig_close(struct rig *rig, struct rig_guest *web)
+{
+	rig_guest_free(web);
+	rig_stop(rig);
 }
 
 /* Numbered bytes that no cut or doubling leaves unnoticed. */

@@ -114,7 +114,7 @@ help_answer(const struct help_broker *b, int fd, const struct wire_msg *msg)
 		help_answer_guests(b, fd, msg->head.id, NULL);
 		return;
 	case WIRE_STATUS:
-		help_answer_guests(b, fd, msg->head.id, msg->u.name.guest);
+		help_answer_guests(b, fd, msg->head.id, msg->u.look.guest);
 		return;
 	case WIRE_WHOAMI:
 		wire_send(fd, WIRE_WHO, msg->head.id, &who, NULL, 0);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "broker/operation.h"
+#include "policy/sysrq.h"
 #include "wire/wire.h"
 
 static void
@@ -67,13 +68,14 @@ what_changes_a_guest_needs_a_right_on_that_guest(void **state)
 	for (i = 0; (op = operation_at(i)) != NULL; i++) {
 		layout = wire_layout(op->type);
 		assert_int_equal((op->flags & OPERATION_POWER) != 0,
-		    op->type >= WIRE_START && op->type <= WIRE_DESTROY);
+		    (op->type >= WIRE_START && op->type <= WIRE_DESTROY) ||
+			(op->type >= WIRE_PAUSE && op->type <= WIRE_SYSRQ));
 		if ((op->flags & OPERATION_POWER) != 0) {
 			assert_true(op->flags & OPERATION_GUEST);
 			assert_int_not_equal(op->right, RIGHT_ANY);
 		}
 		/* The dispatcher takes the name from the body's start. */
-		if ((op->flags & OPERATION_GUEST) != 0) {
+		if ((op->flags & (OPERATION_GUEST | OPERATION_ALL)) != 0) {
 			assert_int_equal(layout->strings[0].offset, 0);
 			assert_int_equal(layout->strings[0].size, WIRE_NAME);
 		}
@@ -81,6 +83,50 @@ what_changes_a_guest_needs_a_right_on_that_guest(void **state)
 			assert_int_equal(layout->max,
 			    sizeof(struct wire_attach));
 	}
+}
+
+static void
+flags_that_look_into_the_body_are_on_rows_that_have_it(void **state)
+{
+	const struct operation *op;
+	size_t i, max;
+
+	(void)state;
+	for (i = 0; (op = operation_at(i)) != NULL; i++) {
+		max = wire_layout(op->type)->max;
+		if ((op->flags & OPERATION_FORCE) != 0)
+			assert_int_equal(max, sizeof(struct wire_power));
+		assert_int_equal((op->flags & OPERATION_KEY) != 0,
+		    max == sizeof(struct wire_sysrq) && op->type == WIRE_SYSRQ);
+		/* A name is either wanted or may be left out. */
+		assert_false((op->flags & OPERATION_GUEST) != 0 &&
+		    (op->flags & OPERATION_ALL) != 0);
+	}
+}
+
+static void
+E10_what_stops_a_guest_by_sysrq_needs_a_power_right(void **state)
+{
+	static const char harmless[] = "0123456789dhjlmnpqrstvwz";
+	uint32_t key;
+	enum right right;
+
+	(void)state;
+	for (key = 0; key < 1000; key++) {
+		right = sysrq_right(key);
+		if (key != 0 && key < 128 && strchr(harmless, (int)key) != NULL)
+			assert_int_equal(right, RIGHT_ANY);
+		else if (key != 0 && key < 128 &&
+		    strchr("bcefgikou", (int)key) != NULL)
+			assert_true(right == RIGHT_REBOOT ||
+			    right == RIGHT_SHUTDOWN || right == RIGHT_DESTROY);
+		else
+			assert_int_equal(right, RIGHT_NONE);
+	}
+	assert_int_equal(sysrq_right('b'), RIGHT_REBOOT);
+	assert_int_equal(sysrq_right('o'), RIGHT_SHUTDOWN);
+	assert_int_equal(sysrq_right('c'), RIGHT_DESTROY);
+	assert_int_equal(sysrq_right(UINT32_MAX), RIGHT_NONE);
 }
 
 static void
@@ -104,6 +150,10 @@ main(void)
 		cmocka_unit_test(everything_that_a_client_may_send_has_a_row),
 		cmocka_unit_test(
 		    what_changes_a_guest_needs_a_right_on_that_guest),
+		cmocka_unit_test(
+		    flags_that_look_into_the_body_are_on_rows_that_have_it),
+		cmocka_unit_test(
+		    E10_what_stops_a_guest_by_sysrq_needs_a_power_right),
 		cmocka_unit_test(
 		    E10_reset_cannot_be_had_without_the_right_to_destroy),
 	};

@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/unit/console_rig.h"
-
-#include "console/ring.h"
+#include "tests/unit/ring_help.h"
 
 /* --- helpers ------------------------------------------------------------- */
 
-/* Put bytes into a ring the way a console does: from a descriptor. */
 static void
 feed(struct ring *ring, const uint8_t *data, size_t len)
 {
-	int fds[2];
-	size_t n;
-
-	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-	while (len > 0) {
-		n = len < 4096 ? len : 4096;
-		assert_int_equal(write(fds[1], data, n), n);
-		data += n;
-		len -= n;
-		while (n > 0) {
-			ssize_t r = ring_read(ring, fds[0]);
-
-			assert_true(r > 0);
-			n -= (size_t)r;
-		}
-	}
-	assert_int_equal(ring_read(ring, fds[0]), -1);
-	assert_int_equal(errno, EAGAIN);
-	fd_close(&fds[0]);
-	fd_close(&fds[1]);
+	ring_feed(ring, data, len, RING_NOON);
 }
 
 static void
@@ -51,15 +29,6 @@ assert_holds(struct ring *ring, uint64_t offset, const uint8_t *data,
 }
 
 static enum ring_found
-bind_to(struct ring *ring, int fd, const char *customer, const char *guest)
-{
-	enum ring_found found = RING_SAME;
-
-	assert_int_equal(ring_bind(ring, fd, customer, guest, &found), 0);
-	return found;
-}
-
-static enum ring_found
 found_after(int fd, const void *bytes, size_t len, off_t at)
 {
 	struct ring ring;
@@ -67,7 +36,7 @@ found_after(int fd, const void *bytes, size_t len, off_t at)
 
 	assert_int_equal(pwrite(fd, bytes, len, at), len);
 	ring_init(&ring);
-	found = bind_to(&ring, fd, "alice", "web");
+	found = ring_bind_to(&ring, fd, "alice", "web");
 	if (found == RING_REFUSED)
 		assert_int_equal(ring_end(&ring), 0);
 	ring_free(&ring);
@@ -126,13 +95,13 @@ is_found_again_by_whoever_maps_the_file_next(void **state)
 
 	(void)state;
 	ring_init(&ring);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_NEW);
 	feed(&ring, noise, 2 * MIB);
 	ring_set_boot(&ring, 7);
 	ring_free(&ring);
 
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_SAME);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_SAME);
 	assert_int_equal(ring_end(&ring), 2 * MIB);
 	assert_int_equal(ring.head->boot, 7);
 	feed(&ring, noise + 2 * MIB, MIB);
@@ -152,13 +121,13 @@ says_so_when_it_was_left_in_the_middle_of_a_read(void **state)
 
 	(void)state;
 	ring_init(&ring);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_NEW);
 	feed(&ring, (const uint8_t *)"boot", 4);
 	ring_free(&ring);
 	assert_int_equal(found_after(fd, &one, sizeof(one),
 			     offsetof(struct ring_head, reading)),
 	    RING_TORN);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
 	assert_holds(&ring, 0, (const uint8_t *)"boot", 4);
 	ring_free(&ring);
 	fd_close(&fd);
@@ -175,10 +144,10 @@ of_another_guest_is_wiped_and_never_shown(void **state)
 	(void)state;
 	assert_non_null(file);
 	ring_init(&ring);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_NEW);
 	feed(&ring, noise, MIB);
 	ring_free(&ring);
-	assert_int_equal(bind_to(&ring, fd, "bob", "web"), RING_REFUSED);
+	assert_int_equal(ring_bind_to(&ring, fd, "bob", "web"), RING_REFUSED);
 	assert_int_equal(ring_end(&ring), 0);
 	assert_int_equal(pread(fd, file, WIRE_RING_BYTES, 0), WIRE_RING_BYTES);
 	assert_null(memmem(file, WIRE_RING_BYTES, noise + MIB / 2, 16));
@@ -209,7 +178,7 @@ with_a_head_that_cannot_be_is_started_afresh(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ring_init(&ring);
-		(void)bind_to(&ring, fd, "alice", "web");
+		(void)ring_bind_to(&ring, fd, "alice", "web");
 		feed(&ring, (const uint8_t *)"x", 1);
 		ring_free(&ring);
 		assert_int_equal(found_after(fd, &bad[i].value, bad[i].len,
@@ -249,7 +218,7 @@ cut_and_go_on(off_t size)
 
 	ring_guard();
 	ring_init(&ring);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_NEW);
 	feed(&ring, noise, MIB / 2);
 	assert_int_equal(ftruncate(fd, size), 0);
 	/* Looked at first, then written to; or the other way round. */
@@ -285,11 +254,11 @@ in_memory_is_taken_along_into_a_new_file(void **state)
 	ring_init(&ring);
 	assert_int_equal(ring_ready(&ring, "alice", "web"), 0);
 	feed(&ring, (const uint8_t *)"early", 5);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_NEW);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_NEW);
 	feed(&ring, (const uint8_t *)"late", 4);
 	assert_holds(&ring, 0, (const uint8_t *)"earlylate", 9);
 	ring_free(&ring);
-	assert_int_equal(bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
+	assert_int_equal(ring_bind_to(&ring, fd, "alice", "web"), RING_RESUMED);
 	assert_int_equal(ring_end(&ring), 9);
 	ring_free(&ring);
 	fd_close(&fd);

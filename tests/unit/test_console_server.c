@@ -46,9 +46,7 @@ D05_the_second_viewer_watches_until_it_takes_over(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_attach(&rig, &alice, &web, "alice");
 	assert_true(alice.writer);
 	rig_attach(&rig, &bob, &web, "bob");
@@ -66,8 +64,7 @@ D05_the_second_viewer_watches_until_it_takes_over(void **state)
 	rig_see_text(&bob, "both see it");
 	rig_view_free(&alice);
 	rig_view_free(&bob);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -80,9 +77,7 @@ the_write_side_goes_on_to_the_next_when_the_writer_leaves(void **state)
 	uint64_t left;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_attach(&rig, &alice, &web, "alice");
 	rig_attach(&rig, &bob, &web, "bob");
 	left = alice.id;
@@ -91,8 +86,7 @@ the_write_side_goes_on_to_the_next_when_the_writer_leaves(void **state)
 	rig_recv(rig.broker, &msg, WIRE_CONSOLE_BROKER, WIRE_VIEWER_GONE);
 	assert_int_equal(msg.u.viewer.viewer, left);
 	rig_view_free(&bob);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -105,9 +99,7 @@ a_viewer_without_the_grant_never_writes(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_grant(&rig, &view, &web, "bob", how);
 	rig_see_writer(&view, false, "");
 	rig_type(&view, "rm -rf /\n");
@@ -120,8 +112,7 @@ a_viewer_without_the_grant_never_writes(void **state)
 	rig_hears(&web, "a");
 	rig_view_free(&view);
 	rig_view_free(&alice);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 /* --- drain --------------------------------------------------------------- */
@@ -135,10 +126,7 @@ drained_is_half_a_second_of_silence(void **state)
 	int64_t begin;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	begin = clock_ms();
 	drain(&rig);
 	rig_print(&web, "last words");
@@ -146,8 +134,7 @@ drained_is_half_a_second_of_silence(void **state)
 	assert_drained(&rig);
 	assert_in_range(clock_ms() - begin, 499, 2500);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -160,10 +147,7 @@ drained_comes_after_three_seconds_at_most(void **state)
 	int64_t begin;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	begin = clock_ms();
 	drain(&rig);
 	pfd[0] = (struct pollfd){ rig.broker, POLLIN, 0 };
@@ -178,8 +162,7 @@ drained_comes_after_three_seconds_at_most(void **state)
 	assert_drained(&rig);
 	assert_in_range(clock_ms() - begin, 2999, 5000);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -204,8 +187,7 @@ drained_comes_at_once_without_a_console(void **state)
 	drain(&rig);
 	assert_drained(&rig);
 	assert_true(clock_ms() - begin < 490);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 /* --- whose is it --------------------------------------------------------- */
@@ -309,8 +291,7 @@ D01_what_is_no_terminal_is_no_console(void **state)
 	fd_close(&null);
 	fd_close(&pipes[0]);
 	fd_close(&pipes[1]);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -328,8 +309,7 @@ H12_a_bad_ring_costs_the_ring_and_not_the_console(void **state)
 	rig_attach(&rig, &view, &web, "alice");
 	assert_works(&web, &view);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -391,8 +371,7 @@ a_dropped_console_is_let_go_with_its_lock(void **state)
 	assert_int_equal(read(pipes[0], &c, 1), 0);
 	fd_close(&pipes[0]);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 /* --- bad frames ---------------------------------------------------------- */
@@ -445,9 +424,7 @@ E08_a_malformed_frame_ends_its_viewer_and_nobody_else(void **state)
 	size_t i, len;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_attach(&rig, &good, &web, "alice");
 	for (i = 0; (len = bad_frame(frame, i)) > 0; i++) {
 		rig_attach(&rig, &bad, &web, "mallory");
@@ -461,8 +438,7 @@ E08_a_malformed_frame_ends_its_viewer_and_nobody_else(void **state)
 	}
 	assert_int_equal(i, 8);
 	rig_view_free(&good);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -490,8 +466,7 @@ E08_descriptors_from_a_viewer_end_it_and_are_not_kept(void **state)
 	assert_int_equal(read(pipes[0], &c, 1), 0);
 	fd_close(&pipes[0]);
 	rig_view_free(&bad);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -504,10 +479,7 @@ a_bad_frame_from_the_broker_costs_that_channel_only(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	rig_send(rig.broker, WIRE_MARK, &bad, NULL, 0);
 	assert_true(rig_ends(rig.broker, WIRE_CONSOLE_BROKER));
 	assert_works(&web, &view);
@@ -519,8 +491,7 @@ a_bad_frame_from_the_broker_costs_that_channel_only(void **state)
 	assert_memory_equal(&msg.u.pty, &web.pty, sizeof(web.pty));
 	assert_works(&web, &view);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -560,10 +531,7 @@ a_revoked_viewer_is_told_why_and_sees_nothing_more(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	rig_attach(&rig, &other, &web, "bob");
 	revoke.viewer = view.id;
 	rig_send(rig.broker, WIRE_REVOKE, &revoke, NULL, 0);
@@ -578,8 +546,7 @@ a_revoked_viewer_is_told_why_and_sees_nothing_more(void **state)
 	assert_int_equal(view.len, 0);
 	rig_view_free(&view);
 	rig_view_free(&other);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -591,10 +558,7 @@ a_thousand_viewers_come_and_go(void **state)
 	size_t i, round;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	for (round = 0; round < 5; round++) {
 		for (i = 0; i < 200; i++)
 			rig_attach(&rig, &others[i], &web, "alice");
@@ -603,8 +567,7 @@ a_thousand_viewers_come_and_go(void **state)
 	}
 	assert_works(&web, &view);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 int

@@ -42,17 +42,13 @@ a_mebibyte_of_the_guest_reaches_the_viewer_byte_for_byte(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	print_and_see(&web, &view, noise, MIB);
 	assert_int_equal(view.len, MIB);
 	assert_memory_equal(view.data, noise, MIB);
 	assert_int_equal(view.missed, 0);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 }
 
@@ -92,16 +88,12 @@ a_mebibyte_of_the_viewer_reaches_the_guest_byte_for_byte(void **state)
 
 	(void)state;
 	assert_non_null(heard);
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	type_and_hear(&view, &web, noise, MIB, heard);
 	assert_memory_equal(heard, noise, MIB);
 	rig_hears_nothing(&web);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 	free(heard);
 }
@@ -117,9 +109,7 @@ D13_what_a_dying_guest_printed_is_there_later(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_print(&web, "panic: no init found\r\n");
 	/* As the broker does before a domain is destroyed. */
 	rig_send(rig.broker, WIRE_DRAIN, &drain, NULL, 0);
@@ -128,8 +118,7 @@ D13_what_a_dying_guest_printed_is_there_later(void **state)
 	rig_attach(&rig, &view, &web, "alice");
 	rig_see_text(&view, "panic: no init found\r\n");
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -143,9 +132,7 @@ B13_a_viewer_that_never_reads_slows_nobody(void **state)
 	size_t kept;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_attach(&rig, &quick, &web, "alice");
 	rig_attach(&rig, &stuck, &web, "alice");
 	print_and_see(&web, &quick, noise, len);
@@ -161,8 +148,7 @@ B13_a_viewer_that_never_reads_slows_nobody(void **state)
 	    kept);
 	rig_view_free(&quick);
 	rig_view_free(&stuck);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 }
 
@@ -224,9 +210,7 @@ a_dead_viewer_with_stuck_keys_gives_up_the_write_side(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_attach(&rig, &dead, &web, "bob");
 	rig_attach(&rig, &view, &web, "alice");
 	assert_false(view.writer);
@@ -235,8 +219,7 @@ a_dead_viewer_with_stuck_keys_gives_up_the_write_side(void **state)
 	rig_view_free(&dead);
 	rig_see_writer(&view, true, "alice");
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 }
 
@@ -275,8 +258,7 @@ D08_a_flood_of_one_guest_leaves_another_responsive(void **state)
 	assert_true(clock_ms() - begin < 5000);
 	rig_view_free(&view);
 	rig_guest_free(&flood);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 }
 
@@ -289,10 +271,7 @@ a_viewer_stays_over_hang_up_and_the_next_boot(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	rig_see_event(&view, "console opened (boot 1)");
 	rig_print(&web, "one");
 	rig_see_text(&view, "one");
@@ -309,8 +288,7 @@ a_viewer_stays_over_hang_up_and_the_next_boot(void **state)
 	/* What was typed while it was off is not the first of these. */
 	rig_hears(&web, "x");
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 /* As a watcher does that was restarted and has proven it again. */
@@ -324,15 +302,11 @@ a_console_handed_over_again_goes_on_as_if_nothing_was(void **state)
 	struct wire_msg msg;
 	struct rig rig;
 	size_t at, got;
-	int fds[3];
 	ssize_t n;
 
 	(void)state;
 	assert_non_null(heard);
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	rig_see_event(&view, "console opened (boot 1)");
 	for (at = 0; at < len; at += 4096) {
 		rig_wait(view.fd, POLLOUT);
@@ -343,10 +317,7 @@ a_console_handed_over_again_goes_on_as_if_nothing_was(void **state)
 	/* The guest has not read: most of it waits in the server. */
 	rig_print(&web, "before");
 	rig_see_text(&view, "before");
-	fds[0] = web.slave;
-	fds[1] = web.lock;
-	fds[2] = web.ring;
-	rig_send(rig.watch, WIRE_PTY, &web.pty, fds, 3);
+	rig_hand_over(&rig, &web);
 	rig_recv(rig.broker, &msg, WIRE_CONSOLE_BROKER, WIRE_READY);
 	for (got = 0; got < len; got += (size_t)n) {
 		rig_wait(web.master, POLLIN);
@@ -358,8 +329,7 @@ a_console_handed_over_again_goes_on_as_if_nothing_was(void **state)
 	rig_see_text(&view, "beforeafter");
 	assert_int_equal(view.events, 1);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 	free(heard);
 }
@@ -375,10 +345,7 @@ ten_reboots_leave_no_descriptor_behind(void **state)
 	int before = 0, after = 0, i, fd;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	for (i = 0; i < 11; i++) {
 		rig_print(&web, "boot\n");
 		rig_see(&view, (size_t)(i + 1) * 5);
@@ -395,8 +362,7 @@ ten_reboots_leave_no_descriptor_behind(void **state)
 	}
 	assert_int_equal(before, after);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -411,9 +377,7 @@ a_mark_comes_behind_the_bytes_that_were_before_it(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
+	rig_open(&rig, &web);
 	rig_attach(&rig, &quick, &web, "alice");
 	rig_attach(&rig, &late, &web, "alice");
 	print_and_see(&web, &quick, noise, MIB / 2);
@@ -425,8 +389,7 @@ a_mark_comes_behind_the_bytes_that_were_before_it(void **state)
 	rig_see_text(&late, "after");
 	rig_view_free(&quick);
 	rig_view_free(&late);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 }
 
@@ -438,13 +401,9 @@ a_killed_server_is_followed_by_one_that_goes_on(void **state)
 	struct rig_view view;
 	struct rig rig;
 	uint64_t next;
-	int fds[3];
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	print_and_see(&web, &view, noise, MIB);
 	next = view.next;
 	assert_int_equal(next, MIB);
@@ -455,24 +414,41 @@ a_killed_server_is_followed_by_one_that_goes_on(void **state)
 	rig_start(&rig);
 	rig_grant(&rig, &view, &web, "alice",
 	    (struct wire_grant){ .from = next, .may_write = 1 });
-	fds[0] = web.slave;
-	fds[1] = web.lock;
-	fds[2] = web.ring;
-	rig_send(rig.watch, WIRE_PTY, &web.pty, fds, 3);
+	rig_hand_over(&rig, &web);
 	rig_see(&view, 3000);
+	/* Nothing was lost, and nobody was made to believe so. */
+	assert_int_equal(view.events, 0);
 	print_and_see(&web, &view, noise + MIB + 3000, MIB / 2 - 3000);
 	assert_int_equal(view.next, MIB + MIB / 2);
 	assert_memory_equal(view.data, noise + MIB, MIB / 2);
 	rig_view_free(&view);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
+}
+
+/* The host was rebooted, and the rings with it. */
+static void
+who_saw_more_than_there_is_is_told_that_it_is_lost(void **state)
+{
+	const struct wire_grant how = { .from = 99999 };
+	struct rig_guest web;
+	struct rig_view view;
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, &web);
+	rig_print(&web, "all that there is");
+	rig_grant(&rig, &view, &web, "alice", how);
+	rig_see_event(&view, "the console's memory was lost");
+	rig_see_text(&view, "all that there is");
+	rig_view_free(&view);
+	rig_close(&rig, &web);
 }
 
 static void
 a_log_ends_where_it_began_to_be_sent(void **state)
 {
-	const struct wire_grant how = { .from = 0, .log = 1 };
+	const struct wire_grant how = { .from = 0, .flags = WIRE_ATTACH_LOG };
 	uint8_t *noise = rig_noise(MIB / 2, 9);
 	struct rig_guest web;
 	struct rig_view view, log;
@@ -480,18 +456,14 @@ a_log_ends_where_it_began_to_be_sent(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_start(&rig);
-	rig_guest(&web, "alice", "web");
-	rig_boot(&rig, &web);
-	rig_attach(&rig, &view, &web, "alice");
+	rig_open_view(&rig, &web, &view);
 	print_and_see(&web, &view, noise, MIB / 2);
 	rig_grant(&rig, &log, &web, "alice", how);
 	rig_see(&log, 1);
 	/* It is being sent: what comes now is not part of it any more. */
 	rig_print(&web, "late");
 	rig_see(&view, MIB / 2 + 4);
-	while (!log.ended)
-		assert_true(rig_look(&log));
+	rig_see_end(&log);
 	assert_int_equal(log.err, VPSH_OK);
 	assert_int_equal(log.len, MIB / 2);
 	assert_memory_equal(log.data, noise, MIB / 2);
@@ -500,8 +472,7 @@ a_log_ends_where_it_began_to_be_sent(void **state)
 	assert_int_equal(msg.u.viewer.viewer, log.id);
 	rig_view_free(&view);
 	rig_view_free(&log);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 	free(noise);
 }
 
@@ -510,7 +481,7 @@ a_log_of_a_guest_that_never_ran_is_empty(void **state)
 {
 	const struct wire_grant how = { .from = WIRE_FROM_TAIL,
 		.tail = 4096,
-		.log = 1 };
+		.flags = WIRE_ATTACH_LOG };
 	struct rig_guest web;
 	struct rig_view log;
 	struct rig rig;
@@ -519,13 +490,11 @@ a_log_of_a_guest_that_never_ran_is_empty(void **state)
 	rig_start(&rig);
 	rig_guest(&web, "alice", "web");
 	rig_grant(&rig, &log, &web, "alice", how);
-	while (!log.ended)
-		assert_true(rig_look(&log));
+	rig_see_end(&log);
 	assert_int_equal(log.err, VPSH_OK);
 	assert_int_equal(log.len, 0);
 	rig_view_free(&log);
-	rig_guest_free(&web);
-	rig_stop(&rig);
+	rig_close(&rig, &web);
 }
 
 int
@@ -552,6 +521,8 @@ main(void)
 		    a_mark_comes_behind_the_bytes_that_were_before_it),
 		cmocka_unit_test(
 		    a_killed_server_is_followed_by_one_that_goes_on),
+		cmocka_unit_test(
+		    who_saw_more_than_there_is_is_told_that_it_is_lost),
 		cmocka_unit_test(a_log_ends_where_it_began_to_be_sent),
 		cmocka_unit_test(a_log_of_a_guest_that_never_ran_is_empty)
 	};

@@ -175,6 +175,26 @@ a_ring_is_whole_private_and_kept(void **state)
 }
 
 static void
+a_ring_of_a_guest_that_is_off_is_found_and_never_made(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(ring_open_old("ring", "alice", "off"), -1);
+	fd = ring_open("ring", "alice", "off");
+	assert_int_not_equal(fd, -1);
+	close(fd);
+	fd = ring_open_old("ring", "alice", "off");
+	assert_int_not_equal(fd, -1);
+	close(fd);
+	assert_int_equal(truncate("ring/alice.off", 100), 0);
+	assert_int_equal(ring_open_old("ring", "alice", "off"), -1);
+	unlink("ring/alice.off");
+	assert_int_equal(ring_open_old("ring", "alice", "../off"), -1);
+	assert_int_equal(access("ring/alice.off", F_OK), -1);
+}
+
+static void
 assert_new_ring(void)
 {
 	struct stat st;
@@ -265,6 +285,9 @@ main(void)
 		    H05_a_lock_is_never_outside_its_folder, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    a_ring_is_whole_private_and_kept, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    a_ring_of_a_guest_that_is_off_is_found_and_never_made,
+		    enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    H12_a_ring_that_somebody_shortened_is_replaced, enter,
 		    leave),

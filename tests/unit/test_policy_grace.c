@@ -114,9 +114,9 @@ A19_suspending_works_in_a_broken_file_too(void **state)
 
 	(void)state;
 	help_write(ALICE, "suspended = true;\n" GOOD "allow = [ \"oops\" ];");
-	assert_fate(good, VPSH_ERR_POLICY, "unknown right");
+	assert_fate(good, VPSH_ERR_SUSPENDED, "unknown right");
 	help_write(ALICE, "suspended: TRUE guests = (((");
-	assert_fate(good, VPSH_ERR_POLICY, "never closed");
+	assert_fate(good, VPSH_ERR_SUSPENDED, "never closed");
 	/* Said somewhere else it is nothing but a mistake. */
 	help_write(ALICE, "limits = { suspended = true; };");
 	assert_fate(good, VPSH_OK, "unknown key \"suspended\"");

@@ -305,7 +305,7 @@ slips_are_told_with_file_line_and_guess_H10_H11(void **state)
 }
 
 static void
-slips_in_vpsh_conf_are_told(void **state)
+G09_slips_in_vpsh_conf_are_told_and_sessions_go_on(void **state)
 {
 	static const struct {
 		const char *text;
@@ -320,6 +320,15 @@ slips_in_vpsh_conf_are_told(void **state)
 		{ "policy_grace = -1;\n",
 		    "vpsh.conf:1: \"policy_grace\" must be a number from 0 to "
 		    "2592000\n" },
+		{ "ssh_host = \"-oProxyCommand=id\";\n",
+		    "vpsh.conf:1: \"-oProxyCommand=id\" is not the name or "
+		    "address of a host\n" },
+		{ "ssh_host = \"a b\";\n",
+		    "vpsh.conf:1: \"a b\" is not the name or address of a "
+		    "host\n" },
+		{ "ssh_port = 65536;\n",
+		    "vpsh.conf:1: \"ssh_port\" must be a number from 1 to "
+		    "65535\n" },
 		{ "plans = ( { allow = [ ]; } );\n",
 		    "vpsh.conf:1: this plan has no \"name\"\n" },
 		{ "plans = ( { name = \"a\"; },\n{ name = \"a\"; } );\n",
@@ -374,8 +383,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    slips_are_told_with_file_line_and_guess_H10_H11, setup,
 		    help_teardown),
-		cmocka_unit_test_setup_teardown(slips_in_vpsh_conf_are_told,
-		    setup, help_teardown),
+		cmocka_unit_test_setup_teardown(
+		    G09_slips_in_vpsh_conf_are_told_and_sessions_go_on, setup,
+		    help_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

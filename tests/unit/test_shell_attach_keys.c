@@ -231,82 +231,6 @@ C18_a_log_of_noise_has_no_control_byte(void **state)
 	free(noise);
 }
 
-static void
-the_last_lines_are_the_last_lines(void **state)
-{
-	const char text[] = "one\ntwo\nthree\n", open[] = "one\ntwo\n> ";
-
-	(void)state;
-	assert_string_equal(attach_last_lines(text, strlen(text), 1),
-	    "three\n");
-	assert_string_equal(attach_last_lines(text, strlen(text), 2),
-	    "two\nthree\n");
-	assert_string_equal(attach_last_lines(text, strlen(text), 3), text);
-	assert_string_equal(attach_last_lines(text, strlen(text), 99), text);
-	assert_string_equal(attach_last_lines(text, strlen(text), 0), text);
-	assert_string_equal(attach_last_lines(open, strlen(open), 1), "> ");
-	assert_string_equal(attach_last_lines("\n", 1, 1), "\n");
-	assert_string_equal(attach_last_lines("", 0, 5), "");
-}
-
-/* What attach_log() makes of these frames, sent before it looks. */
-static int
-log_of(int end, bool ends, char *out, size_t size)
-{
-	const struct wire_outcome outcome = { .err = end };
-	int pair[2], pipes[2], err;
-	ssize_t n;
-
-	assert_int_equal(fd_pair(pair), 0);
-	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	assert_int_equal(wire_send_data(pair[0], WIRE_OUTPUT, 0,
-			     "one\r\ntwo\r\n\033[1", 13),
-	    0);
-	assert_int_equal(wire_send_data(pair[0], WIRE_OUTPUT, 13, "mthree", 6),
-	    0);
-	if (ends)
-		rig_send(pair[0], WIRE_VIEW_END, &outcome, NULL, 0);
-	else
-		fd_close(&pair[0]);
-	err = attach_log(pair[1], pipes[1], 2, RIG_MS);
-	fd_close(&pipes[1]);
-	n = read(pipes[0], out, size - 1);
-	assert_true(n >= 0);
-	out[n] = '\0';
-	fd_close(&pair[0]);
-	fd_close(&pair[1]);
-	fd_close(&pipes[0]);
-	return err;
-}
-
-static void
-a_log_is_printed_when_it_is_whole(void **state)
-{
-	char out[64];
-
-	(void)state;
-	assert_int_equal(log_of(VPSH_OK, true, out, sizeof(out)), VPSH_OK);
-	assert_string_equal(out, "two\nthree\n");
-	assert_int_equal(log_of(VPSH_ERR_REVOKED, true, out, sizeof(out)),
-	    VPSH_ERR_REVOKED);
-	assert_string_equal(out, "");
-	assert_int_equal(log_of(0, false, out, sizeof(out)), VPSH_ERR_CONSOLE);
-	assert_string_equal(out, "");
-}
-
-static void
-a_log_that_never_ends_is_given_up(void **state)
-{
-	int pair[2];
-
-	(void)state;
-	assert_int_equal(fd_pair(pair), 0);
-	assert_int_equal(attach_log(pair[1], STDOUT_FILENO, 0, 50),
-	    VPSH_ERR_TIMEOUT);
-	fd_close(&pair[0]);
-	fd_close(&pair[1]);
-}
-
 int
 main(void)
 {
@@ -325,10 +249,7 @@ main(void)
 		cmocka_unit_test(C12_a_log_is_safe_for_every_terminal),
 		cmocka_unit_test(
 		    C12_a_cut_off_sequence_hides_no_more_than_its_line),
-		cmocka_unit_test(C18_a_log_of_noise_has_no_control_byte),
-		cmocka_unit_test(the_last_lines_are_the_last_lines),
-		cmocka_unit_test(a_log_is_printed_when_it_is_whole),
-		cmocka_unit_test(a_log_that_never_ends_is_given_up)
+		cmocka_unit_test(C18_a_log_of_noise_has_no_control_byte)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,7 +118,27 @@ without_a_terminal_bytes_pass_as_they_are(void **state)
 }
 
 static void
-without_a_terminal_the_end_of_input_leaves_the_output(void **state)
+output(struct plain *plain, const char *text)
+{
+	assert_int_equal(wire_send_data(plain->viewer[0], WIRE_OUTPUT, 0, text,
+			     strlen(text)),
+	    0);
+}
+
+static void
+a_reader_that_is_gone_ends_it(void **state)
+{
+	struct plain plain;
+
+	(void)state;
+	plain_open(&plain);
+	fd_close(&plain.out[0]);
+	plain_close(&plain, ATTACH_LEFT);
+}
+
+/* echo uptime | ssh HOST console web */
+static void
+what_was_piped_in_is_answered_and_then_it_is_over(void **state)
 {
 	struct plain plain;
 	struct wire_msg msg;
@@ -129,12 +149,55 @@ without_a_terminal_the_end_of_input_leaves_the_output(void **state)
 	fd_close(&plain.in[1]);
 	rig_recv(plain.viewer[0], &msg, WIRE_VIEWER_CONSOLE, WIRE_INPUT);
 	assert_memory_equal(msg.u.output.data, "uptime\n", 7);
-	assert_int_equal(wire_send_data(plain.viewer[0], WIRE_OUTPUT, 0,
-			     "up 3 days\n", 10),
-	    0);
+	output(&plain, "up 3 days\n");
 	read_exactly(plain.out[0], "up 3 days\n");
-	/* Nobody there to read: over, although the guest says nothing. */
-	fd_close(&plain.out[0]);
+	plain_close(&plain, ATTACH_LEFT);
+}
+
+/* ssh -n HOST console web >FILE: the other one began later and is over. */
+static void
+without_any_input_it_goes_on_listening(void **state)
+{
+	struct plain listener, other;
+
+	(void)state;
+	plain_open(&listener);
+	fd_close(&listener.in[1]);
+	plain_open(&other);
+	assert_int_equal(write(other.in[1], "x", 1), 1);
+	fd_close(&other.in[1]);
+	plain_close(&other, ATTACH_LEFT);
+	output(&listener, "still there\n");
+	read_exactly(listener.out[0], "still there\n");
+	fd_close(&listener.viewer[0]);
+	plain_close(&listener, ATTACH_LOST);
+}
+
+/* Somebody else writes: what was piped in waits, and is not left behind. */
+static void
+input_that_was_not_taken_keeps_it_waiting(void **state)
+{
+	const struct wire_writer bob = { .who = "bob" },
+				 you = { .you = 1, .who = "alice" };
+	struct plain plain, other;
+	struct wire_msg msg;
+
+	(void)state;
+	plain_open(&plain);
+	rig_send(plain.viewer[0], WIRE_WRITER, &bob, NULL, 0);
+	read_exactly(plain.err[0],
+	    "[web: no terminal, so bytes pass as they are and no key leaves. "
+	    "For a real console: ssh -t HOST console GUEST]\n"
+	    "[web: connected]\n[web: you are watching; bob");
+	assert_int_equal(write(plain.in[1], "late", 4), 4);
+	fd_close(&plain.in[1]);
+	plain_open(&other);
+	assert_int_equal(write(other.in[1], "x", 1), 1);
+	fd_close(&other.in[1]);
+	plain_close(&other, ATTACH_LEFT);
+	rig_send(plain.viewer[0], WIRE_WRITER, &you, NULL, 0);
+	rig_recv(plain.viewer[0], &msg, WIRE_VIEWER_CONSOLE, WIRE_INPUT);
+	assert_memory_equal(msg.u.output.data, "late", 4);
 	plain_close(&plain, ATTACH_LEFT);
 }
 
@@ -143,8 +206,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_terminal_bytes_pass_as_they_are),
+		cmocka_unit_test(a_reader_that_is_gone_ends_it),
 		cmocka_unit_test(
-		    without_a_terminal_the_end_of_input_leaves_the_output)
+		    what_was_piped_in_is_answered_and_then_it_is_over),
+		cmocka_unit_test(without_any_input_it_goes_on_listening),
+		cmocka_unit_test(input_that_was_not_taken_keeps_it_waiting)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #define SHORT_MS 300
 
 static const struct wire_empty empty = { 0 };
+static const struct wire_look look = { .flags = 0 };
 static struct help_broker broker;
 static struct client client;
 
@@ -140,7 +141,7 @@ another_answer_than_asked_for_ends_the_connection(void **state)
 
 	(void)state;
 	start();
-	assert_int_equal(client_ask(&client, WIRE_LIST, &empty, WIRE_WHO, &msg,
+	assert_int_equal(client_ask(&client, WIRE_LIST, &look, WIRE_WHO, &msg,
 			     &fd),
 	    VPSH_ERR_VERSION);
 	assert_int_equal(client.fd, -1);

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "shell/command.h"
+#include "shell/verbs.h"
 #include "wire/err.h"
 #include "wire/wire.h"
 
@@ -29,7 +31,10 @@ every_row_is_whole_and_its_name_its_own(void **state)
 		assert_true(c->min <= c->max && c->max <= COMMAND_ARGS_MAX);
 		assert_int_equal(c->max > 0, *c->args != '\0');
 		if (c->guest)
-			assert_true(c->min == 0 && c->max >= 1);
+			assert_int_equal(c->min, c->max - 1);
+		for (j = 0; j < COMMAND_OPTIONS_MAX; j++)
+			if (c->options[j].name != NULL)
+				assert_non_null(c->options[j].help);
 		layout = wire_layout(c->type);
 		if (c->type != 0)
 			assert_int_equal(layout->way, WIRE_CLIENT_BROKER);
@@ -52,7 +57,10 @@ every_request_of_the_protocol_has_a_command(void **state)
 
 	(void)state;
 	for (i = 0; (layout = wire_layout_at(i)) != NULL; i++) {
-		if (layout->way != WIRE_CLIENT_BROKER)
+		/* An option of list and status. */
+		if (layout->way != WIRE_CLIENT_BROKER ||
+		    layout->type == WIRE_FOLLOW ||
+		    layout->type == WIRE_UNFOLLOW)
 			continue;
 		for (j = 0; (c = command_at(j)) != NULL; j++)
 			if (c->type == layout->type)
@@ -68,7 +76,8 @@ old_hands_find_their_words(void **state)
 	static const char *const pairs[][2] = { { "boot", "start" },
 		{ "create", "start" }, { "stop", "shutdown" },
 		{ "restart", "reboot" }, { "serial", "console" },
-		{ "control", "status" }, { "quit", "exit" },
+		{ "control", "status" }, { "sysreq", "sysrq" },
+		{ "quit", "exit" },
 		{ "logout", "exit" }, { "?", "help" } };
 	size_t i;
 
@@ -183,6 +192,101 @@ what_is_not_understood_is_refused_with_a_reason(void **state)
 }
 
 static void
+a_key_of_sysrq_comes_behind_the_guest_or_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("sysrq web s"), 0);
+	assert_string_equal(call.guest, "web");
+	assert_int_equal(call.nargs, 1);
+	assert_string_equal(call.args[0], "s");
+	assert_int_equal(parse("sysrq s --yes"), 0);
+	assert_null(call.guest);
+	assert_string_equal(call.args[0], "s");
+	assert_int_equal(parse("sysrq"), VPSH_ERR_USAGE);
+	assert_int_equal(parse("sysrq web s t"), VPSH_ERR_USAGE);
+	assert_int_equal(parse("sysrq We s"), VPSH_ERR_NO_GUEST);
+}
+
+static void
+what_several_commands_share_means_the_same(void **state)
+{
+	static const char *const shared[] = { "--json", "--no-wait",
+		"--timeout", "--force-after" };
+	const struct command_option *seen, *o;
+	const struct command *c;
+	size_t i, j, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		seen = NULL;
+		for (j = 0; (c = command_at(j)) != NULL; j++)
+			for (k = 0; k < COMMAND_OPTIONS_MAX; k++) {
+				o = &c->options[k];
+				if (o->name == NULL ||
+				    strcmp(o->name, shared[i]) != 0)
+					continue;
+				if (seen != NULL)
+					assert_string_equal(o->help,
+					    seen->help);
+				seen = o;
+			}
+		assert_non_null(seen);
+	}
+	/* What ends in a job can be left alone. */
+	for (j = 0; (c = command_at(j)) != NULL; j++)
+		if (c->run == power_stop || c->run == power_pull ||
+		    c->run == power_start || c->run == power_freeze ||
+		    c->run == power_sysrq) {
+			call.command = c;
+			memset(call.options, 0, sizeof(call.options));
+			for (k = 0; k < COMMAND_OPTIONS_MAX; k++)
+				call.options[k] = "";
+			assert_non_null(command_option(&call, "--no-wait"));
+			assert_non_null(command_option(&call, "--timeout"));
+			assert_non_null(command_option(&call, "--json"));
+		}
+}
+
+/* Any bytes in: an answer, and nothing but words of the line in it. */
+static void
+A03_random_lines_are_parsed_or_refused(void **state)
+{
+	static const char *const bits[] = { "list", "start", "sysrq", "web",
+		" ", " ", "--", "-", "--yes", "--timeout", "=", "5", "\"", "s",
+		"\xff", "\033", "console", "--from", "log", "--since", "now" };
+	const size_t nbits = sizeof(bits) / sizeof(bits[0]);
+	const struct command *command;
+	char line[512];
+	unsigned round, n;
+	size_t i, len;
+
+	(void)state;
+	srandom(4711);
+	for (round = 0; round < 100000; round++) {
+		len = 0;
+		line[0] = '\0';
+		for (n = (unsigned)random() % 12; n > 0; n--) {
+			text_copy(line + len, sizeof(line) - len,
+			    bits[(size_t)random() % nbits]);
+			len = strlen(line);
+		}
+		if (words_split(&words, line, strlen(line)) != 0 ||
+		    words.n == 0 ||
+		    (command = command_find(words.word[0], true)) == NULL)
+			continue;
+		if (command_parse(command, &words, &call, detail,
+			sizeof(detail)) != 0)
+			continue;
+		assert_true(call.nargs <= COMMAND_ARGS_MAX);
+		for (i = 0; i < call.nargs; i++)
+			assert_true(call.args[i] >= words.text &&
+			    call.args[i] < words.text + sizeof(words.text));
+		if (call.guest != NULL)
+			assert_true(call.guest[0] != '-');
+	}
+}
+
+static void
 A04_a_dash_is_never_a_guest(void **state)
 {
 	static const char *const lines[] = { "start -web", "start --help",
@@ -224,6 +328,10 @@ main(void)
 		cmocka_unit_test(arguments_and_options_come_in_any_order),
 		cmocka_unit_test(
 		    what_is_not_understood_is_refused_with_a_reason),
+		cmocka_unit_test(
+		    a_key_of_sysrq_comes_behind_the_guest_or_alone),
+		cmocka_unit_test(what_several_commands_share_means_the_same),
+		cmocka_unit_test(A03_random_lines_are_parsed_or_refused),
 		cmocka_unit_test(A04_a_dash_is_never_a_guest),
 		cmocka_unit_test(E12_what_is_no_name_is_no_guest),
 	};

@@ -49,8 +49,10 @@ fill(struct wire_guest *guest, const char *name, uint32_t state,
 	if (uptime_ms >= 0) {
 		guest->vcpus = 2;
 		guest->memory_kib = 512 * 1024;
-		guest->cpu_ns = UINT64_C(61000000000);
+		guest->counters.cpu_ns = UINT64_C(61000000000);
 	}
+	guest->counters.at_ms = -1;
+	guest->cpu_permille = -1;
 	guest->boot = 7;
 	guest->rights = RIGHT_BIT(RIGHT_VIEW) | RIGHT_BIT(RIGHT_START);
 }
@@ -88,6 +90,119 @@ a_narrow_screen_gets_name_and_value_lines(void **state)
 	    "memory: 512 MiB\n");
 }
 
+/* As a guest that has run for a while. */
+static void
+use(struct wire_guest *guest)
+{
+	guest->cpu_permille = 1234;
+	guest->counters.at_ms = 1000;
+	guest->counters.disk_read = UINT64_C(1234567890);
+	guest->counters.disk_written = 340000000;
+	guest->counters.net_in = 999;
+	guest->counters.net_out = 1000;
+	guest->counters.month_in = UINT64_C(56789000000);
+	guest->counters.month_out = UINT64_MAX;
+}
+
+static void
+counters_are_shown_where_there_is_room(void **state)
+{
+	struct wire_guest guests[2];
+
+	(void)state;
+	fill(&guests[0], "web", WIRE_STATE_RUNNING, 93784000);
+	fill(&guests[1], "db", WIRE_STATE_OFF, -1);
+	use(&guests[0]);
+	begin();
+	output_list(out, OUTPUT_WIDE, guests, 2);
+	assert_string_equal(written(),
+	    "NAME  STATE    UPTIME  VCPUS   MEMORY      CPU   READ/WRITTEN"
+	    "    NET IN/OUT  MONTH IN/OUT\n"
+	    "web   running    1d2h      2  512 MiB  123.4 %  1.2 GB/340 MB"
+	    "  999 B/1.0 kB   56 GB/18 EB\n"
+	    "db    off           -      -        -        -              -"
+	    "             -             -\n");
+	begin();
+	output_list(out, 80, guests, 2);
+	assert_string_equal(written(),
+	    "NAME  STATE    UPTIME  VCPUS   MEMORY      CPU    NET IN/OUT  "
+	    "MONTH IN/OUT\n"
+	    "web   running    1d2h      2  512 MiB  123.4 %  999 B/1.0 kB   "
+	    "56 GB/18 EB\n"
+	    "db    off           -      -        -        -             -  "
+	    "           -\n");
+}
+
+/* Every width at which there is a table: no line reaches the last column. */
+static void
+a_table_stays_within_the_screen(void **state)
+{
+	struct wire_guest guests[2];
+	const char *line, *end;
+	int columns;
+
+	(void)state;
+	fill(&guests[0], "a-name-of-thirty-two-characters-",
+	    WIRE_STATE_STOPPING, INT64_C(99999) * 86400000);
+	fill(&guests[1], "db", WIRE_STATE_OFF, -1);
+	use(&guests[0]);
+	for (columns = OUTPUT_NARROW; columns < 200; columns++) {
+		begin();
+		output_list(out, columns, guests, 2);
+		for (line = written(); *line != '\0'; line = end + 1) {
+			end = strchr(line, '\n');
+			assert_non_null(end);
+			assert_true(end - line < columns);
+		}
+		assert_non_null(strstr(text, "STATE"));
+		assert_non_null(strstr(text, "99999d"));
+	}
+}
+
+static void
+bytes_have_three_digits_and_a_unit(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = { { 0, "0 B" }, { 999, "999 B" }, { 1000, "1.0 kB" },
+		{ 1999, "1.9 kB" }, { 9999, "9.9 kB" }, { 10000, "10 kB" },
+		{ 999999, "999 kB" }, { 1000000, "1.0 MB" },
+		{ UINT64_C(123456789012), "123 GB" },
+		{ UINT64_MAX, "18 EB" } };
+	char got[OUTPUT_BYTES];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		output_bytes(cases[i].bytes, got);
+		assert_string_equal(got, cases[i].text);
+	}
+}
+
+static void
+a_change_is_one_line_with_a_time(void **state)
+{
+	struct wire_guest guest;
+
+	(void)state;
+	fill(&guest, "web", WIRE_STATE_STARTING, 1000);
+	text_copy(guest.job_verb, sizeof(guest.job_verb), "start");
+	text_copy(guest.job_ref, sizeof(guest.job_ref), "K7F3");
+	begin();
+	output_change(out, &guest, false);
+	assert_string_equal(written() + strlen("12:34:56"),
+	    " web: starting, up 1s; start is under way, ref K7F3\n");
+	assert_true(text[2] == ':' && text[5] == ':');
+	use(&guest);
+	text_copy(guest.note, sizeof(guest.note), "booting");
+	begin();
+	output_change(out, &guest, true);
+	assert_string_equal(written() + strlen("12:34:56"),
+	    " web: starting, up 1s, cpu 123.4 %, disk 1.2 GB/340 MB, "
+	    "net 999 B/1.0 kB, month 56 GB/18 EB; booting\n");
+}
+
 static void
 status_says_all_there_is(void **state)
 {
@@ -99,9 +214,28 @@ status_says_all_there_is(void **state)
 	text_copy(guest.note, sizeof(guest.note), "claimed twice");
 	begin();
 	output_guest(out, &guest);
+	text_copy(guest.job_verb, sizeof(guest.job_verb), "start");
+	text_copy(guest.job_ref, sizeof(guest.job_ref), "K7F3");
+	use(&guest);
+	begin();
+	output_guest(out, &guest);
 	assert_string_equal(written(),
 	    "name: web\nstate: crashed\nuptime: 1 day 2 hours\nvcpus: 2\n"
-	    "memory: 512 MiB\ncpu time: 1 minute 1 second\nboot: 7\n"
+	    "memory: 512 MiB\ncpu: 123.4 %\ncpu time: 1 minute 1 second\n"
+	    "disk: 1.2 GB read, 340 MB written\n"
+	    "network: 999 B in, 1.0 kB out\n"
+	    "network this month: 56 GB in, 18 EB out\nboot: 7\n"
+	    "managed: elsewhere\njob: start, ref K7F3\n"
+	    "you may: view start\nnote: claimed twice\n");
+	guest.cpu_permille = -1;
+	guest.counters.at_ms = -1;
+	guest.job_verb[0] = '\0';
+	begin();
+	output_guest(out, &guest);
+	assert_string_equal(written(),
+	    "name: web\nstate: crashed\nuptime: 1 day 2 hours\nvcpus: 2\n"
+	    "memory: 512 MiB\ncpu time: 1 minute 1 second\n"
+	    "network this month: 56 GB in, 18 EB out\nboot: 7\n"
 	    "managed: elsewhere\nyou may: view start\nnote: claimed twice\n");
 }
 
@@ -238,6 +372,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wide_screen_gets_a_table_that_lines_up),
 		cmocka_unit_test(a_narrow_screen_gets_name_and_value_lines),
+		cmocka_unit_test(counters_are_shown_where_there_is_room),
+		cmocka_unit_test(a_table_stays_within_the_screen),
+		cmocka_unit_test(bytes_have_three_digits_and_a_unit),
+		cmocka_unit_test(a_change_is_one_line_with_a_time),
 		cmocka_unit_test(status_says_all_there_is),
 		cmocka_unit_test(times_have_two_parts_at_most),
 		cmocka_unit_test(states_that_nobody_knows_are_unknown),

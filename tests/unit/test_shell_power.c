@@ -41,10 +41,7 @@ stop(void)
 static int
 command(const char *line)
 {
-	struct words words;
-
-	assert_int_equal(words_split(&words, line, strlen(line)), 0);
-	return command_run(&session, &words);
+	return command_run(&session, line, strlen(line));
 }
 
 /* A process that reads the screen and types when it is asked something. */
@@ -68,7 +65,7 @@ typist(const int screen[2], int keyboard, const char *answer)
 		len += (size_t)n;
 		seen[len] = '\0';
 		if (typed ||
-		    (strstr(seen, " it: ") == NULL &&
+		    (strstr(seen, "Type web to ") == NULL &&
 			strstr(seen, "[y/N] ") == NULL))
 			continue;
 		if (write(keyboard, answer, strlen(answer)) == -1)
@@ -273,7 +270,9 @@ A04_nothing_is_sent_for_what_is_not_understood(void **state)
 		"destroy web --yes --force", "shutdown web now", "start ../x",
 		"log web --lines x", "log web --lines -1",
 		"console web --from -1", "console web --from 1x", "sh -c id",
-		"41", "4", "scp -t /tmp" };
+		"41", "4", "scp -t /tmp", "start web --timeout 0",
+		"shutdown web --force-after 601 --yes", "sysrq web S",
+		"sysrq web ss", "log web --since never" };
 	size_t i;
 
 	(void)state;
@@ -281,6 +280,113 @@ A04_nothing_is_sent_for_what_is_not_understood(void **state)
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		assert_int_not_equal(command(lines[i]), 0);
 	assert_int_equal(session.client.fd, -1);
+	stop();
+}
+
+static void
+check_body(const char *line, uint32_t type, uint32_t flags, uint32_t wait_s)
+{
+	struct wire_msg msg;
+
+	assert_int_equal(command(line), 0);
+	msg = help_seen(&broker);
+	assert_int_equal(msg.head.type, type);
+	assert_string_equal(msg.u.power.guest, "web");
+	assert_int_equal(msg.u.power.flags, flags);
+	assert_int_equal(msg.u.power.wait_s, wait_s);
+}
+
+static void
+options_become_what_the_broker_is_asked_for(void **state)
+{
+	const uint32_t force = WIRE_POWER_FORCE | WIRE_POWER_CONFIRMED;
+
+	(void)state;
+	start();
+	check_body("shutdown web", WIRE_SHUTDOWN, 0, 0);
+	check_body("shutdown web --yes", WIRE_SHUTDOWN, 0, 0);
+	check_body("shutdown web --force-after 60 --yes", WIRE_SHUTDOWN, force,
+	    60);
+	check_body("reboot web --force-after=600 --yes --timeout 5",
+	    WIRE_REBOOT, force, 600);
+	check_body("pause web --no-wait", WIRE_PAUSE, 0, 0);
+	check_body("unpause web --json", WIRE_UNPAUSE, 0, 0);
+	check_body("start web --no-wait --json", WIRE_START, 0, 0);
+	stop();
+}
+
+static void
+E16_what_is_forced_wants_the_name_too(void **state)
+{
+	struct wire_msg msg;
+	bool asked;
+
+	(void)state;
+	start();
+	assert_int_equal(command("shutdown web --force-after 60"),
+	    VPSH_ERR_CONFIRM);
+	assert_int_equal(command_of_person("shutdown web --force-after 60", "",
+			     "y\n", &asked),
+	    VPSH_ERR_CONFIRM);
+	assert_true(asked);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_STATUS);
+	assert_int_equal(command_of_person("reboot web --force-after 60", "",
+			     "web\n", &asked),
+	    0);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_STATUS);
+	msg = help_seen(&broker);
+	assert_int_equal(msg.head.type, WIRE_REBOOT);
+	assert_int_equal(msg.u.power.flags,
+	    WIRE_POWER_FORCE | WIRE_POWER_CONFIRMED);
+	assert_int_equal(msg.u.power.boot, 7);
+	stop();
+}
+
+static void
+D14_E16_a_key_that_stops_wants_the_name_and_others_do_not(void **state)
+{
+	static const char stops[] = "bcefgikou";
+	char line[32];
+	struct wire_msg msg;
+	bool asked;
+	int byte;
+
+	(void)state;
+	for (byte = 0x21; byte < 0x7f; byte++) {
+		start();
+		line[0] = '\0';
+		text_format(line, sizeof(line), "sysrq web %c", byte);
+		if ((byte >= 'a' && byte <= 'z') ||
+		    (byte >= '0' && byte <= '9')) {
+			bool stop_key = strchr(stops, byte) != NULL;
+
+			assert_int_equal(command(line),
+			    stop_key ? VPSH_ERR_CONFIRM : 0);
+			if (stop_key) {
+				text_format(line, sizeof(line),
+				    "sysrq web %c --yes", byte);
+				assert_int_equal(command(line), 0);
+			}
+			msg = help_seen(&broker);
+			assert_int_equal(msg.head.type, WIRE_SYSRQ);
+			assert_string_equal(msg.u.sysrq.guest, "web");
+			assert_int_equal(msg.u.sysrq.key, byte);
+		} else if (byte != '"' && byte != '-')
+			assert_int_equal(command(line), VPSH_ERR_KEY);
+		stop();
+	}
+	start();
+	assert_int_equal(command_of_person("sysrq web b", "", "y\n", &asked),
+	    VPSH_ERR_CONFIRM);
+	assert_true(asked);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_STATUS);
+	assert_int_equal(command_of_person("sysrq web b", "", "web\n",
+			     &asked),
+	    0);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_STATUS);
+	msg = help_seen(&broker);
+	assert_int_equal(msg.head.type, WIRE_SYSRQ);
+	assert_int_equal(msg.u.sysrq.boot, 7);
 	stop();
 }
 
@@ -332,6 +438,10 @@ main(void)
 		    the_boot_seen_is_sent_until_our_own_job_changes_it),
 		cmocka_unit_test(
 		    A04_nothing_is_sent_for_what_is_not_understood),
+		cmocka_unit_test(options_become_what_the_broker_is_asked_for),
+		cmocka_unit_test(E16_what_is_forced_wants_the_name_too),
+		cmocka_unit_test(
+		    D14_E16_a_key_that_stops_wants_the_name_and_others_do_not),
 		cmocka_unit_test(a_guest_that_is_left_out_is_the_only_one),
 	};
 

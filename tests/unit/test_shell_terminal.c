@@ -64,6 +64,40 @@ leave_when_stuck(void *arg)
 	return clock_ms() - begin < 2500 ? 0 : 3;
 }
 
+/* Status 0: Ctrl-C was a key, and what was typed ahead is still there. */
+static int
+edit_and_read(void *arg)
+{
+	char typed[64];
+	ssize_t n;
+
+	(void)arg;
+	if (signal(SIGINT, SIG_IGN) == SIG_ERR || terminal_edit(0) == -1 ||
+	    terminal_edit(0) != -1 || terminal_enter(0, 1, "xterm") != -1)
+		return 1;
+	if (write(1, "keys", 4) != 4 || read(0, typed, 1) != 1)
+		return 2;
+	if (write(1, "one", 3) != 3)
+		return 3;
+	if (poll(&(struct pollfd){ .fd = 0, .events = POLLIN }, 1, RIG_MS) !=
+	    1)
+		return 4;
+	terminal_leave();
+	n = read(0, typed, sizeof(typed));
+	return n == 4 && memcmp(typed, "two\n", 4) == 0 ? 0 : 5;
+}
+
+static int
+edit_and_wait(void *arg)
+{
+	struct pollfd pfd = { .fd = -1 };
+
+	(void)arg;
+	if (terminal_edit(0) == -1 || write(1, "keys", 4) != 4)
+		return 1;
+	return poll(&pfd, 0, RIG_MS) == 0 ? 3 : 4;
+}
+
 /* --- tests --------------------------------------------------------------- */
 
 static void
@@ -84,6 +118,46 @@ C07_a_signal_restores_the_terminal_and_ends_the_process(void **state)
 		assert_int_equal(kill(seat.pid, signals[i]), 0);
 		assert_int_equal(seat_wait(&seat), 128 + signals[i]);
 		seat_see(&seat, XTERM_RESET);
+		seat_assert_restored(&seat);
+		seat_close(&seat);
+	}
+}
+
+static void
+an_edited_line_gets_keys_and_loses_nothing(void **state)
+{
+	struct termios modes;
+	struct seat seat;
+
+	(void)state;
+	seat_open(&seat);
+	seat_run(&seat, edit_and_read, NULL);
+	seat_see(&seat, "keys");
+	assert_int_equal(tcgetattr(seat.slave, &modes), 0);
+	assert_int_equal(modes.c_lflag & (ICANON | ECHO), 0);
+	assert_int_equal(modes.c_lflag & ISIG, ISIG);
+	seat_type(&seat, "x");
+	seat_see(&seat, "one");
+	seat_type(&seat, "two\r");
+	assert_int_equal(seat_wait(&seat), 0);
+	seat_assert_restored(&seat);
+	seat_close(&seat);
+}
+
+static void
+C07_an_edited_line_is_restored_by_what_ends_it(void **state)
+{
+	const int signals[] = { SIGHUP, SIGTERM };
+	struct seat seat;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		seat_open(&seat);
+		seat_run(&seat, edit_and_wait, NULL);
+		seat_see(&seat, "keys");
+		assert_int_equal(kill(seat.pid, signals[i]), 0);
+		assert_int_equal(seat_wait(&seat), 128 + signals[i]);
 		seat_assert_restored(&seat);
 		seat_close(&seat);
 	}
@@ -240,6 +314,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    C07_a_signal_restores_the_terminal_and_ends_the_process),
+		cmocka_unit_test(an_edited_line_gets_keys_and_loses_nothing),
+		cmocka_unit_test(
+		    C07_an_edited_line_is_restored_by_what_ends_it),
 		cmocka_unit_test(C07_a_line_that_drops_ends_the_process),
 		cmocka_unit_test(C07_suspending_from_outside_is_ignored),
 		cmocka_unit_test(exit_restores_the_terminal),

@@ -47,7 +47,7 @@ every_type_is_unique_and_bounded(void **state)
 		assert_true(a->min > 0 && a->min <= a->max);
 		assert_true(a->max <= sizeof(struct wire_output));
 		assert_true(a->fds <= FD_PASS_MAX);
-		for (s = 0; s < 4 && a->strings[s].size != 0; s++)
+		for (s = 0; s < WIRE_STRINGS && a->strings[s].size != 0; s++)
 			assert_true(
 			    (size_t)a->strings[s].offset + a->strings[s].size <=
 			    a->max);
@@ -66,19 +66,27 @@ no_body_has_padding_that_could_leak(void **state)
 	/* Every member is accounted for: sizes by hand, from wire.h. */
 	assert_int_equal(sizeof(struct wire_hello), 12 + 48 + 128);
 	assert_int_equal(sizeof(struct wire_power), 40 + 8 + 8);
-	assert_int_equal(sizeof(struct wire_attach), 40 + 8 + 8);
+	assert_int_equal(sizeof(struct wire_attach), 40 + 8 + 8 + 8);
 	assert_int_equal(sizeof(struct wire_why), 24 + 40);
 	assert_int_equal(sizeof(struct wire_outcome), 4 + 8 + 4 + 512);
-	assert_int_equal(sizeof(struct wire_guest), 40 + 8 + 32 + 8 + 512);
+	assert_int_equal(sizeof(struct wire_look), 40 + 8);
+	assert_int_equal(sizeof(struct wire_sysrq), 40 + 8 + 8);
+	assert_int_equal(sizeof(struct wire_counters), 8 * 8);
+	assert_int_equal(sizeof(struct wire_guest),
+	    40 + 8 + 3 * 8 + 64 + 16 + 24 + 8 + 512);
+	assert_int_equal(sizeof(struct wire_stamp), 16);
+	assert_int_equal(sizeof(struct wire_session),
+	    8 + 40 + 128 + 40 + 24 + 40 + 16 + 16);
 	assert_int_equal(sizeof(struct wire_job), 8 + 8);
 	assert_int_equal(sizeof(struct wire_attached), 40 + 8 + 8);
 	assert_int_equal(sizeof(struct wire_because), 8 + 512);
 	assert_int_equal(sizeof(struct wire_who), 40 + 72 + 128 + 8);
 	assert_int_equal(sizeof(struct wire_spawn), 8 + 8);
 	assert_int_equal(sizeof(struct wire_gone), 8 + 8);
-	assert_int_equal(sizeof(struct wire_domain), 72 + 16 + 16 + 32 + 8);
+	assert_int_equal(sizeof(struct wire_domain),
+	    72 + 16 + 16 + 24 + 64 + 8);
 	assert_int_equal(sizeof(struct wire_pty), 80 + 16 + 8 + 8);
-	assert_int_equal(sizeof(struct wire_grant), 8 + 120 + 8 + 16);
+	assert_int_equal(sizeof(struct wire_grant), 8 + 120 + 8 + 16 + 8);
 	assert_int_equal(sizeof(struct wire_stream), 80 + 512);
 	assert_int_equal(sizeof(struct wire_output), 8 + WIRE_DATA);
 	assert_int_equal(sizeof(struct wire_run), 8 + 8 + 8 + 80 + 16);
@@ -127,7 +135,7 @@ E08_unterminated_string_is_refused(void **state)
 
 	(void)state;
 	for (i = 0; (l = wire_layout_at(i)) != NULL; i++) {
-		for (s = 0; s < 4 && l->strings[s].size != 0; s++) {
+		for (s = 0; s < WIRE_STRINGS && l->strings[s].size != 0; s++) {
 			len = make_frame(l, 0, l->max);
 			field = frame + sizeof(struct wire_head) +
 			    l->strings[s].offset;
@@ -220,7 +228,7 @@ open_fds(void)
 static void
 descriptors_nobody_asked_for_are_closed(void **state)
 {
-	struct wire_name name = { "web" };
+	struct wire_look name = { .guest = "web" };
 	struct wire_head head = { WIRE_STATUS, 1 };
 	struct wire_msg msg;
 	int pair[2], before, extra[2];
@@ -262,7 +270,7 @@ every_fixed_frame_can_be_sent_and_comes_back_equal(void **state)
 			continue;
 		memset(&out, 0, sizeof(out));
 		memset(&out.u, 'x', l->max);
-		for (f = 0; f < 4 && l->strings[f].size != 0; f++)
+		for (f = 0; f < WIRE_STRINGS && l->strings[f].size != 0; f++)
 			((char *)&out.u)[l->strings[f].offset +
 			    l->strings[f].size - 1] = '\0';
 		assert_int_equal(wire_send(pair[0], l->type, 9, &out.u, fds,
@@ -332,7 +340,7 @@ random_bytes_never_decode_into_an_unterminated_string(void **state)
 		if (wire_decode(&msg, way_of(l), frame, len, l->fds) == -1)
 			continue;
 		decoded++;
-		for (s = 0; s < 4 && l->strings[s].size != 0; s++)
+		for (s = 0; s < WIRE_STRINGS && l->strings[s].size != 0; s++)
 			assert_non_null(
 			    memchr((char *)&msg.u + l->strings[s].offset, '\0',
 				l->strings[s].size));
