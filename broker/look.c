@@ -156,7 +156,10 @@ lookout_timer(struct lookout *l, int ms)
 	evtimer_add(l->timer, &tv);
 }
 
-/* While there is no watcher, the next one's first look is waited for. */
+/*
+ * While there is no watcher, the next one's first look is waited for; but
+ * not again and again for one that does not come.
+ */
 static void
 lookout_ask(struct lookout *l)
 {
@@ -164,7 +167,7 @@ lookout_ask(struct lookout *l)
 
 	l->serial = channel_ready(b->watcher) ? state_scan(b) :
 	    b->domains.asked + 1;
-	lookout_timer(l, SCAN_WAIT_MS);
+	lookout_timer(l, b->domains.missed ? 0 : SCAN_WAIT_MS);
 }
 
 static void
@@ -174,6 +177,8 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 
 	(void)socket;
 	(void)what;
+	if (!channel_ready(l->broker->watcher))
+		l->broker->domains.missed = true;
 	if (l->resting) {
 		l->resting = false;
 		lookout_ask(l);

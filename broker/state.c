@@ -156,6 +156,7 @@ state_watcher_new(struct broker *b)
 {
 	log_info("the watcher is there");
 	b->domains.watcher++;
+	b->domains.missed = false;
 	b->domains.answered = b->domains.asked;
 	scan(b);
 }

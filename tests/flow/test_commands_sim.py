@@ -12,6 +12,8 @@ import harness
 import test_commands
 from sim import SimHost
 
+BUSY = 5
+
 # What a job leaves behind: (runs, paused); another domain than before?
 LEAVES = {
     frames.START: ("running", True), frames.SHUTDOWN: (None, True),
@@ -43,8 +45,12 @@ class Host(SimHost):
         return super().vpsh(*words, **kwargs)
 
     def do(self, verb, domain):
-        done = self.vpsh(verb, domain[6:])
-        assert done.returncode == 0, done
+        def over():
+            done = self.vpsh(verb, domain[6:])
+            assert done.returncode in (0, BUSY), done
+            return done.returncode == 0
+        # What was not waited for may still be under way.
+        harness.wait_until(over, what="%s %s" % (verb, domain))
 
     def state(self, domain):
         """A domain that ended and that nobody took away yet is none."""

@@ -512,6 +512,24 @@ def test_what_is_asked_while_the_watcher_is_replaced_waits_for_the_next():
         client.recv("END")
 
 
+def test_a_watcher_that_does_not_come_is_waited_for_once():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    host.watcher.close()
+    client.ask("STATUS", guest="web")
+    assert client.silent(1.5)
+    assert client.recv("GUEST").state == frames.UNKNOWN
+    client.recv("END")
+    client.ask("STATUS", guest="web")
+    client.sock.settimeout(1.5)
+    assert client.recv("GUEST").state == frames.UNKNOWN
+    client.recv("END")
+    host.watcher = host.peer(frames.WATCH)
+    host.scanned({})
+    assert host.status(client).state == frames.RUNNING
+
+
 def test_a_watcher_that_does_not_answer_costs_two_seconds():
     host = Host().start()
     client = host.client()
