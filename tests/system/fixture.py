@@ -88,6 +88,8 @@ def private_dev(old):
     mount(old + "/pts", "/dev/pts", "", MS_BIND, "")
     os.mkdir("/dev/shm", 0o1777)
     os.symlink("/proc/self/fd", "/dev/fd")
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink("fd/%d" % fd, "/dev/" + name)
 
 
 def collect_log(path):

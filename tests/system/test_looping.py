@@ -41,7 +41,8 @@ def loop(host, customer, guest):
 def seconds_for(host, customer, *words):
     begun = time.monotonic()
     done = host.vpsh(*words, customer=customer)
-    assert done.returncode == 0, (customer, words, done)
+    assert done.returncode == 0, (customer, words, done,
+                                  host.said()[-2000:])
     return time.monotonic() - begun
 
 
