@@ -79,7 +79,7 @@ struct domains {
 	uint32_t		 asked;		/* serial of the newest scan */
 	uint32_t		 answered;
 	bool			 known;		/* Xen answered this watcher */
-	bool			 missed;	/* waited for a watcher in vain */
+	bool			 missed;	/* none came within 2 s */
 };
 
 void	 state_init(struct broker *b);
