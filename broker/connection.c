@@ -11,6 +11,7 @@
 #include "wire/err.h"
 
 #define PENDING_MAX	16
+#define BEHIND_MAX	32	/* frames that it has yet to read */
 #define HELLO_MS	10000
 #define LEAVING_MS	2000	/* to read the reason and hang up */
 #define REQUESTS_MAX	40	/* of one client in a row, */
@@ -79,10 +80,10 @@ connection_pending(struct connection *c, int change)
 	connection_touch(c);
 }
 
-unsigned
-connection_backlog(const struct connection *c)
+bool
+connection_is_behind(const struct connection *c)
 {
-	return channel_backlog(c->channel);
+	return channel_backlog(c->channel) > BEHIND_MAX;
 }
 
 /* --- the end ------------------------------------------------------------- */

@@ -69,7 +69,7 @@ void	 connection_send_fd(struct connection *c, uint32_t type, uint32_t id,
 void	 connection_say(struct connection *c, uint32_t type, uint32_t id,
 	    int err, const struct err_args *args);
 /* So many frames wait for it to read what it was sent. */
-unsigned connection_backlog(const struct connection *c);
+bool	 connection_is_behind(const struct connection *c);
 
 /*
  * So many more (or, negative, fewer) things go on for it: answers that it

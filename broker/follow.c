@@ -11,7 +11,6 @@
 #define PUSH_MS		20	/* a job's beginning is several changes */
 #define SAMPLE_MS	2000
 #define COUNTERS_MS	1500	/* at least, whoever else has them sampled */
-#define BEHIND_MAX	32	/* frames that it has yet to read */
 
 struct followed {
 	struct domain		*domain;
@@ -64,7 +63,7 @@ send_news(struct follower *f, struct followed *g,
 	look_guest(f->broker, guest, g->domain, &now);
 	if (g->sent && !is_news(f, &now, &g->last))
 		return;
-	if (connection_backlog(f->connection) > BEHIND_MAX) {
+	if (connection_is_behind(f->connection)) {
 		f->behind = true;
 		return;
 	}

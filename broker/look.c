@@ -11,7 +11,6 @@
 #define SCAN_WAIT_MS	2000
 #define SECOND_MS	250	/* between two samples of the counters */
 #define LAST_KEPT_MS	(15 * 60 * 1000)
-#define BEHIND_MAX	32	/* frames that it has yet to read */
 
 void
 look_init(struct broker *b)
@@ -115,7 +114,7 @@ lookout_answer(struct lookout *l)
 		if (!is_meant(l, g) || strcmp(g->name, l->sent) <= 0 ||
 		    (d = state_of(l->broker, g->domain)) == NULL)
 			continue;
-		if (connection_backlog(l->connection) > BEHIND_MAX)
+		if (connection_is_behind(l->connection))
 			return;
 		look_guest(l->broker, g, d, &out);
 		connection_send(l->connection, WIRE_GUEST, l->id, &out);
@@ -177,13 +176,14 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 
 	(void)socket;
 	(void)what;
-	if (!channel_ready(l->broker->watcher))
-		l->broker->domains.missed = true;
 	if (l->resting) {
 		l->resting = false;
 		lookout_ask(l);
-	} else
-		lookout_answer(l);
+		return;
+	}
+	if (!channel_ready(l->broker->watcher))
+		l->broker->domains.missed = true;
+	lookout_answer(l);
 }
 
 int

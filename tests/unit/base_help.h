@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -42,19 +43,21 @@ help_temp_enter(char path[64])
 	assert_int_equal(chdir(path), 0);
 }
 
+static inline int
+help_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* It goes with everything in it. */
 static inline void
 help_temp_leave(const char *path)
 {
-	struct dirent *entry;
-	DIR *dir = opendir(path);
-
 	assert_int_equal(chdir("/"), 0);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
-		if (unlinkat(dirfd(dir), entry->d_name, 0) == -1)
-			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
-	closedir(dir);
-	rmdir(path);
+	assert_int_equal(nftw(path, help_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static inline int

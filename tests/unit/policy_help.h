@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "base/text.h"
 #include "policy/policy.h"
+#include "tests/unit/base_help.h"
 #include "wire/err.h"
 
 /* A configuration directory of its own for each test. */
@@ -79,15 +79,6 @@ help_setup(void **state)
 	assert_non_null(mkdtemp(help_etc));
 	help_mkdir("customers");
 	return 0;
-}
-
-static inline int
-help_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
 }
 
 static inline int
