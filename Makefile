@@ -37,9 +37,9 @@ PKG_CONFIG = pkg-config
 
 # release   what is installed
 # asan      AddressSanitizer and UBSan; neither survives our seccomp lists,
-#           so this build has none
-# hijack    release plus the hooks that turn against their own sandbox;
-#           never installed
+#           so this build has none. With the points of base/point.h
+# hijack    release plus those points and the hooks that turn against their
+#           own sandbox; never installed
 # fuzz      for clang's libFuzzer
 FLAVOUR = release
 B = build/$(FLAVOUR)
@@ -48,12 +48,12 @@ release_CPPFLAGS = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 release_CFLAGS   = -O2 -g -fstack-protector-strong -fPIE
 release_LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 
-asan_CPPFLAGS = -DVPSH_NO_SECCOMP
+asan_CPPFLAGS = -DVPSH_NO_SECCOMP -DVPSH_TEST_POINTS
 asan_CFLAGS   = -O1 -g -fno-omit-frame-pointer -fPIE \
 		-fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan_LDFLAGS  = -pie -fsanitize=address,undefined
 
-hijack_CPPFLAGS = $(release_CPPFLAGS) -DVPSH_TEST_HOOKS
+hijack_CPPFLAGS = $(release_CPPFLAGS) -DVPSH_TEST_HOOKS -DVPSH_TEST_POINTS
 hijack_CFLAGS   = $(release_CFLAGS)
 hijack_LDFLAGS  = $(release_LDFLAGS)
 

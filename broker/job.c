@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "broker/broker.h"
 #include "wire/err.h"
@@ -308,6 +309,7 @@ job_end(struct job *job, int err, long long value)
 	    err == VPSH_ERR_PAUSED || job->broken_off ? "" : sentence);
 	d->last_ms = clock_ms();
 	audit_write(&b->audit, &record);
+	point("broker-ended");
 	job_answer(job, err, sentence);
 
 	evtimer_del(job->timer);

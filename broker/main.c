@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "broker/broker.h"
@@ -138,6 +139,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	log_open("vpsh-broker", prefix != NULL);
+	point_open(prefix);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* an audit log at its limit */
 	if (fd_cloexec_from(CONTROL_FD) == -1)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "broker/broker.h"
 #include "broker/operation.h"
@@ -192,6 +193,7 @@ power_request(struct request *r, enum wire_op op)
 		return VPSH_ERR_MEMORY_HOST;
 	if (op == WIRE_OP_START || op == WIRE_OP_RESET)
 		state_restart_reset(d);
+	point("broker-made");
 	power_accept(r, job);
 	power_begin(job);
 	return VPSH_OK;

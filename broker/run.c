@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/point.h"
 #include "broker/broker.h"
 #include "broker/operation.h"
 #include "wire/err.h"
@@ -145,6 +146,7 @@ run_start(struct job *job)
 	if (job->domain->present)
 		memcpy(run.uuid, job->domain->now.uuid, sizeof(run.uuid));
 	channel_send(job->worker, WIRE_RUN, 0, &run, -1);
+	point("broker-spawned");
 }
 
 /*
@@ -208,6 +210,7 @@ run_worker_gone(struct broker *b, const struct wire_gone *gone)
 			break;
 	if (job == NULL)
 		return;
+	point("broker-worker-gone");
 	channel_drain(job->worker);
 	if (job->broken_off)
 		job_end(job, VPSH_ERR_FAILED, 0);

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "broker/vpshd.h"
@@ -137,6 +138,7 @@ main(int argc, char **argv)
 	/* 1. What the start-up needs. */
 	fd_close_from(3);
 	log_open("vpshd", d.prefix != NULL);
+	point_open(d.prefix);
 	umask(022);
 	if (text_format(run, sizeof(run), "%s%s", d.prefix != NULL ?
 	    d.prefix : "", VPSH_RUN) == -1)

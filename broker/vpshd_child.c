@@ -123,7 +123,7 @@ on_input(evutil_socket_t socket, short what, void *arg)
 	ssize_t len;
 
 	(void)what;
-	len = wire_recv(socket, &msg, WIRE_BROKER_SUPER, fds, &nfds);
+	len = wire_recv(socket, &msg, WIRE_CHILD_SUPER, fds, &nfds);
 	if (len == 0) { /* it is about to end, one hopes */
 		child_close(c);
 		process_timer(c, STOP_MS);

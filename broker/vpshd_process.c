@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "broker/vpshd.h"
 
@@ -158,6 +159,7 @@ worker_spawn(struct vpshd *d, const struct wire_spawn *spawn, int fd)
 		child_worker_gone(d, w->job, -1, false);
 	else
 		process_timer(w, spawn->deadline_ms);
+	point("supervisor-spawned");
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "base/log.h"
+#include "base/point.h"
 #include "base/sandbox.h"
 #include "console/server.h"
 
@@ -45,6 +46,7 @@ main(int argc, char *argv[])
 	if (argc != 1 && !(argc == 3 && strcmp(argv[1], "-p") == 0))
 		fatal("usage: vpsh-console [-p DIR]; vpshd starts it");
 	log_open(USER, argc == 3);
+	point_open(argc == 3 ? argv[2] : NULL);
 	if (geteuid() == 0)
 		sandbox_lookup(USER, &uid, &gid);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)

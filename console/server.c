@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "console/server.h"
 #include "wire/err.h"
@@ -151,6 +152,7 @@ watch_pty(struct server *server, const struct wire_pty *who, int fds[])
 {
 	struct stream *stream = stream_get(server, who->customer, who->guest);
 
+	point("console-pty");
 	if (stream == NULL || pty_is_taken(server, stream, fds[0])) {
 		fd_close(&fds[0]);
 		fd_close(&fds[1]);

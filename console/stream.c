@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "console/server.h"
 #include "console/stream.h"
@@ -361,6 +362,7 @@ drain_wait(struct stream *stream, int64_t ms)
 static void
 stream_drained(struct stream *stream)
 {
+	point("console-drained");
 	stream->draining = false;
 	(void)event_del(stream->drain);
 	server_drained(stream);

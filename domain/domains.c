@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "domain/store.h"
 #include "domain/watch.h"
@@ -32,6 +33,7 @@ by_name(struct watch *watch, const char *name, const struct dom *except)
 static void
 tell(struct watch *watch, struct dom *dom)
 {
+	point("watcher-state");
 	dom->sent = dom->now;
 	dom->changed = false;
 	link_send(&watch->broker, WIRE_DOMAIN_STATE, &dom->now, NULL, 0);
@@ -46,6 +48,7 @@ tell_gone(struct watch *watch, struct dom *dom)
 	gone.state = dom->boot.away ? WIRE_STATE_SAVED : WIRE_STATE_OFF;
 	if (gone.reason == WIRE_REASON_NONE)
 		gone.reason = WIRE_REASON_DESTROYED;
+	point("watcher-gone");
 	link_send(&watch->broker, WIRE_DOMAIN_GONE, &gone, NULL, 0);
 }
 

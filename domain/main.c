@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/sandbox.h"
 #include "domain/run.h"
 #include "domain/watch.h"
@@ -132,6 +133,7 @@ main(int argc, char *argv[])
 		argc -= 2;
 	}
 	log_open("vpsh-domain", to_stderr);
+	point_open(prefix);
 	if (argc != 2)
 		fatal("usage: vpsh-domain [-p DIR] watch|run; vpshd starts it");
 	if (strcmp(argv[1], "watch") == 0)

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "domain/job.h"
 #include "domain/lock.h"
@@ -194,6 +195,12 @@ dispatch(struct job *job)
 		return ask_unpause(job);
 	case WIRE_OP_SYSRQ:
 		return ask_sysrq(job);
+	case WIRE_OP_RECOVER:
+	case WIRE_OP_ADOPT:
+	case WIRE_OP_HOLD:
+	case WIRE_OP_RELEASE:
+	case WIRE_OP_FORGET_SAVED:
+		break;
 	}
 	return job_end(job, VPSH_ERR_FAILED, "no operation %" PRIu32,
 	    job->run.op);
@@ -213,6 +220,7 @@ work(struct job *job)
 	if (lock == -1)
 		return job_end(job, VPSH_ERR_FAILED, "%s/%s: %s",
 		    job->paths.locks, job->guest.domain, strerror(errno));
+	point("worker-locked");
 	if (xen_open(&job->xen) == -1)
 		err = job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
 	else if ((job->store = store_open()) == NULL)
@@ -257,6 +265,7 @@ run_main(int fd, const char *prefix)
 		fatal("the broker does not greet: %s", strerror(errno));
 	if (receive(&job) == -1)
 		return 1;
+	point("worker-asked");
 	result.job = job.run.job;
 	if ((result.err = look_up(&job)) == VPSH_OK)
 		result.err = work(&job);
@@ -265,6 +274,8 @@ run_main(int fd, const char *prefix)
 	log_write(result.err == VPSH_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	    "job %s (%s of %s): %s: %s", job.mark, job.run.guest,
 	    job.run.customer, err_name(result.err), job.text);
+	point("worker-result");
 	send_frame(&job, WIRE_RESULT, &result);
+	point("worker-told");
 	return 0;
 }

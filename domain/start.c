@@ -11,6 +11,7 @@
 #include <libxl_utils.h>
 
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "domain/job.h"
 #include "domain/spec.h"
@@ -210,12 +211,14 @@ create(struct job *job, libxl_domain_config *config)
 	memcpy(domain.uuid, config->c_info.uuid.uuid, WIRE_UUID);
 	if ((err = save_intent(job, &domain, INTENT_CREATING)) != 0)
 		return err;
+	point("start-intent");
 	xen_forget(&job->xen);
 	if (libxl_domain_create_new(job->xen.ctx, config, &domain.domid,
 	    NULL, NULL) != 0) {
 		err = create_error(job);
 		goto undo;
 	}
+	point("start-created");
 	if ((err = check_alone(job)) != 0)
 		goto undo;
 	(void)text_format(data, sizeof(data), "1 %s\n", job->mark);
@@ -224,11 +227,13 @@ create(struct job *job, libxl_domain_config *config)
 		log_warn("job %s: no userdata on domain %" PRIu32,
 		    job->mark, domain.domid);
 	job_phase(job, WIRE_PHASE_CREATED, &domain, CREATED_MS);
+	point("start-console");
 	if (libxl_domain_unpause(job->xen.ctx, domain.domid, NULL) != 0) {
 		err = job_end_xen(job, VPSH_ERR_CREATE,
 		    "the new domain could not be unpaused");
 		goto undo;
 	}
+	point("start-unpaused");
 	/* From here on it runs, and only stops for reasons of its own. */
 	if (save_intent(job, &domain, INTENT_NORMAL) != VPSH_OK)
 		log_error("job %s: %s", job->mark, job->text);

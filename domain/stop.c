@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "domain/job.h"
 #include "domain/store.h"
@@ -79,13 +80,16 @@ stop_domain(struct job *job, const struct xen_domain *domain, bool ran)
 
 	if (ran && !domain->dying)
 		silence(job, domain);
+	point("stop-silent");
 	if (!domain->dying)
 		rc = libxl_domain_destroy(job->xen.ctx, domain->domid, NULL);
+	point("stop-destroyed");
 	/* Somebody else may have been quicker; that it is gone counts. */
 	if (!wait_gone(job, domain->domid))
 		return job_end_xen(job, VPSH_ERR_FAILED, rc != 0 ?
 		    "the domain could not be destroyed" :
 		    "the destroyed domain does not go away");
+	point("stop-gone");
 	if (intent_remove(job->paths.intents, job->guest.domain) == -1)
 		log_warn("job %s: the old intent cannot be removed: %s",
 		    job->mark, strerror(errno));
@@ -162,6 +166,7 @@ stop_ask(struct job *job, bool reboot)
 	if (rc != 0 && ask_anyway(job, domain.domid, reboot) == -1)
 		return job_end_xen(job, VPSH_ERR_NO_ANSWER,
 		    "the guest cannot be asked");
+	point("stop-asked");
 	job_phase(job, WIRE_PHASE_REQUESTED, &domain, 0);
 	return job_end(job, VPSH_OK, "domain %" PRIu32 " was asked%s",
 	    domain.domid, rc == 0 ? "" : ", in the way for guests that do "

@@ -18,7 +18,8 @@ body_fits(const struct wire_layout *layout, const uint8_t *body, size_t len)
 {
 	size_t i;
 
-	if (len < layout->min || len > layout->max)
+	if (len < layout->min || len > layout->max ||
+	    (!layout->bytes && len != layout->min && len != layout->max))
 		return false;
 	for (i = 0; i < WIRE_STRINGS && layout->strings[i].size != 0; i++)
 		if (memchr(body + layout->strings[i].offset, '\0',
@@ -94,7 +95,7 @@ wire_send(int fd, uint32_t type, uint32_t id, const void *body, const int *fds,
 	uint8_t frame[sizeof(struct wire_head) + sizeof(struct wire_guest)];
 	const struct wire_layout *layout = wire_layout(type);
 
-	if (layout == NULL || layout->min != layout->max ||
+	if (layout == NULL || layout->bytes ||
 	    layout->fds != nfds || sizeof(head) + layout->max > sizeof(frame)) {
 		errno = EINVAL;
 		return -1;

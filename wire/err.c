@@ -167,6 +167,16 @@ static const struct outcome outcomes[] = {
 	    "{guest} went down {number} times within 15 minutes and is not "
 	    "booted again by itself. Its disk is untouched. Look at log "
 	    "{guest}, then start it." HELP },
+	{ VPSH_ERR_INTERRUPTED, EXIT_FAILED, "interrupted",
+	    "{verb} of {guest} was interrupted[: {detail}]. Its disk is "
+	    "untouched. Say {verb} {guest} again if you still want it." HELP },
+	{ VPSH_ERR_HELD, EXIT_BUSY, "held",
+	    "{guest} is held by the operator and cannot be booted now[: "
+	    "{detail}]." UNTOUCHED " Try again later.[ Questions: "
+	    "{support}]" },
+	{ VPSH_ERR_NO_JOB, EXIT_NO_GUEST, "no-job",
+	    "There is no job[ {detail}] of yours. What a job came to is kept "
+	    "for 15 minutes; status shows how your guests are now." },
 };
 
 #define NOUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))

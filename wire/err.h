@@ -55,7 +55,10 @@ enum vpsh_err {
 	VPSH_ERR_PAUSED = -41,	    /* a paused guest cannot answer */
 	VPSH_ERR_NO_SYSRQ = -42,    /* the guest has no sysrq */
 	VPSH_ERR_LOOP = -43,	    /* it died too often: left off */
-	VPSH_ERR_COUNT = 44
+	VPSH_ERR_INTERRUPTED = -44, /* its worker died; detail: the guest now */
+	VPSH_ERR_HELD = -45,	    /* by the operator; detail: why */
+	VPSH_ERR_NO_JOB = -46,	    /* no such reference; detail: it */
+	VPSH_ERR_COUNT = 47
 };
 
 /* What a sentence may mention.  NULL and 0 are fine where unused. */

@@ -9,13 +9,17 @@
  */
 
 /* clang-format off */
-#define BODY(s)		sizeof(struct s), sizeof(struct s)
+#define BODY(s)		sizeof(struct s), sizeof(struct s), false
 #define STR(s, m)	{ offsetof(struct s, m), sizeof(((struct s *)0)->m) }
 #define ROW(t, way, body, fds, ...) \
 	{ WIRE_##t, #t, way, BODY(body), fds, { __VA_ARGS__ } }
+/* Its last member is new in version 3; who speaks 2 leaves it out. */
+#define GROWN(t, way, body, last, ...) \
+	{ WIRE_##t, #t, way, offsetof(struct body, last), \
+	    sizeof(struct body), false, 0, { __VA_ARGS__ } }
 #define BYTES(t, way) \
 	{ WIRE_##t, #t, way, offsetof(struct wire_output, data) + 1, \
-	    sizeof(struct wire_output), 0, { NONE } }
+	    sizeof(struct wire_output), true, 0, { NONE } }
 
 #define NONE		{ 0, 0 }
 #define LOOK_NAME	STR(wire_look, guest)
@@ -24,6 +28,7 @@
 #define PTY_NAMES	STR(wire_pty, customer), STR(wire_pty, guest)
 #define STREAM		STR(wire_stream, customer), STR(wire_stream, guest), \
 			STR(wire_stream, text)
+#define OPERATE		STR(wire_operate, guest), STR(wire_operate, text)
 /* clang-format on */
 
 static const struct wire_layout layouts[] = {
@@ -32,22 +37,24 @@ static const struct wire_layout layouts[] = {
 
 	ROW(LIST, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
 	ROW(STATUS, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
-	ROW(START, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
-	ROW(SHUTDOWN, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
-	ROW(REBOOT, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
-	ROW(RESET, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
-	ROW(DESTROY, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
+	GROWN(START, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
+	GROWN(SHUTDOWN, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
+	GROWN(REBOOT, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
+	GROWN(RESET, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
+	GROWN(DESTROY, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
 	ROW(CONSOLE, WIRE_CLIENT_BROKER, wire_attach, 0,
 	    STR(wire_attach, guest)),
 	ROW(LOG, WIRE_CLIENT_BROKER, wire_attach, 0, STR(wire_attach, guest)),
 	ROW(WHY, WIRE_CLIENT_BROKER, wire_why, 0, STR(wire_why, verb),
 	    STR(wire_why, guest)),
 	ROW(WHOAMI, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
-	ROW(PAUSE, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
-	ROW(UNPAUSE, WIRE_CLIENT_BROKER, wire_power, 0, POWER_NAME),
-	ROW(SYSRQ, WIRE_CLIENT_BROKER, wire_sysrq, 0, STR(wire_sysrq, guest)),
+	GROWN(PAUSE, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
+	GROWN(UNPAUSE, WIRE_CLIENT_BROKER, wire_power, token, POWER_NAME),
+	GROWN(SYSRQ, WIRE_CLIENT_BROKER, wire_sysrq, token,
+	    STR(wire_sysrq, guest)),
 	ROW(FOLLOW, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
 	ROW(UNFOLLOW, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
+	ROW(FIND, WIRE_CLIENT_BROKER, wire_ref, 0, STR(wire_ref, ref)),
 
 	ROW(REFUSED, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
 	ROW(GUEST, WIRE_BROKER_CLIENT, wire_guest, 0, STR(wire_guest, name),
@@ -69,15 +76,18 @@ static const struct wire_layout layouts[] = {
 	ROW(PEER, WIRE_SUPER_CHILD, wire_peer, 1, NONE),
 	ROW(LISTENER, WIRE_SUPER_CHILD, wire_listener, 1, NONE),
 	ROW(WORKER_GONE, WIRE_SUPER_CHILD, wire_gone, 0, NONE),
+	ROW(PING, WIRE_SUPER_CHILD, wire_serial, 0, NONE),
 
-	ROW(SPAWN, WIRE_BROKER_SUPER, wire_spawn, 1, NONE),
-	ROW(KILL, WIRE_BROKER_SUPER, wire_jobid, 0, NONE),
+	ROW(SPAWN, WIRE_CHILD_SUPER, wire_spawn, 1, NONE),
+	ROW(KILL, WIRE_CHILD_SUPER, wire_jobid, 0, NONE),
+	ROW(PONG, WIRE_CHILD_SUPER, wire_serial, 0, NONE),
 
 	ROW(SCAN, WIRE_BROKER_WATCH, wire_serial, 0, NONE),
+	ROW(AUTOSTARTED, WIRE_BROKER_WATCH, wire_empty, 0, NONE),
 	ROW(DOMAIN_STATE, WIRE_WATCH_BROKER, wire_domain, 0,
-	    STR(wire_domain, domain)),
+	    STR(wire_domain, domain), STR(wire_domain, held)),
 	ROW(DOMAIN_GONE, WIRE_WATCH_BROKER, wire_domain, 0,
-	    STR(wire_domain, domain)),
+	    STR(wire_domain, domain), STR(wire_domain, held)),
 	ROW(SCANNED, WIRE_WATCH_BROKER, wire_serial, 0, NONE),
 
 	ROW(PTY, WIRE_WATCH_CONSOLE, wire_pty, 3, PTY_NAMES),
@@ -105,7 +115,8 @@ static const struct wire_layout layouts[] = {
 	ROW(STAMP, WIRE_CONSOLE_VIEWER, wire_stamp, 0, NONE),
 
 	ROW(RUN, WIRE_BROKER_WORKER, wire_run, 0, STR(wire_run, ref),
-	    STR(wire_run, customer), STR(wire_run, guest)),
+	    STR(wire_run, customer), STR(wire_run, guest),
+	    STR(wire_run, text)),
 	ROW(GO, WIRE_BROKER_WORKER, wire_jobid, 0, NONE),
 	ROW(PHASE, WIRE_WORKER_BROKER, wire_phase, 0, NONE),
 	ROW(RESULT, WIRE_WORKER_BROKER, wire_result, 0, STR(wire_result, text)),
@@ -114,11 +125,21 @@ static const struct wire_layout layouts[] = {
 	ROW(ACCOUNTS_END, WIRE_WORKER_BROKER, wire_empty, 0, NONE),
 
 	ROW(SESSIONS, WIRE_OPERATOR_BROKER, wire_empty, 0, NONE),
+	ROW(ADOPT, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
+	ROW(HOLD, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
+	ROW(RELEASE, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
+	ROW(FORGET_SAVED, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
+	ROW(HEALTH, WIRE_OPERATOR_BROKER, wire_empty, 0, NONE),
 	ROW(SESSION, WIRE_BROKER_OPERATOR, wire_session, 0,
 	    STR(wire_session, customer), STR(wire_session, claim),
 	    STR(wire_session, guest), STR(wire_session, job_verb),
 	    STR(wire_session, job_guest)),
 	ROW(SESSIONS_END, WIRE_BROKER_OPERATOR, wire_count, 0, NONE),
+	ROW(DID, WIRE_BROKER_OPERATOR, wire_did, 0, STR(wire_did, guest),
+	    STR(wire_did, ref), STR(wire_did, text)),
+	ROW(DID_END, WIRE_BROKER_OPERATOR, wire_count, 0, NONE),
+	ROW(HEALTH_IS, WIRE_BROKER_OPERATOR, wire_health, 0,
+	    STR(wire_health, note)),
 };
 
 const struct wire_layout *

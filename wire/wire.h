@@ -18,8 +18,8 @@
  * Change anything here: raise WIRE_VERSION.
  */
 #define WIRE_MAGIC	    0x48535056u /* "VPSH" */
-#define WIRE_VERSION	    2
-#define WIRE_VERSION_OLDEST 2 /* 1 was never released */
+#define WIRE_VERSION	    3
+#define WIRE_VERSION_OLDEST 2 /* clients of 2 are served, see layout.c */
 
 #define WIRE_NAME	40  /* customer or guest */
 #define WIRE_DOMAIN	72  /* Xen domain name */
@@ -39,7 +39,7 @@ enum wire_way {
 	WIRE_CLIENT_BROKER,
 	WIRE_BROKER_CLIENT,
 	WIRE_SUPER_CHILD,
-	WIRE_BROKER_SUPER,
+	WIRE_CHILD_SUPER,
 	WIRE_BROKER_WATCH,
 	WIRE_WATCH_BROKER,
 	WIRE_WATCH_CONSOLE,
@@ -74,6 +74,7 @@ enum wire_type {
 	WIRE_SYSRQ,
 	WIRE_FOLLOW,   /* GUESTs now, END, and a GUEST at each change */
 	WIRE_UNFOLLOW, /* no answer */
+	WIRE_FIND,     /* how did that job end, or will it? */
 
 	/* broker -> client */
 	WIRE_REFUSED = 200,
@@ -92,13 +93,16 @@ enum wire_type {
 	WIRE_PEER = 300, /* carries a socket to another child */
 	WIRE_LISTENER,	 /* carries a listening socket */
 	WIRE_WORKER_GONE,
+	WIRE_PING,
 
-	/* broker -> supervisor */
+	/* child -> supervisor; SPAWN and KILL from the broker only */
 	WIRE_SPAWN = 320, /* carries the worker's end of its socket */
 	WIRE_KILL,
+	WIRE_PONG,
 
 	/* broker -> watcher, watcher -> broker */
 	WIRE_SCAN = 400,
+	WIRE_AUTOSTARTED, /* its jobs are on record: do not ask again */
 	WIRE_DOMAIN_STATE = 420,
 	WIRE_DOMAIN_GONE,
 	WIRE_SCANNED,
@@ -138,8 +142,16 @@ enum wire_type {
 
 	/* operator -> broker, and back: /run/vpsh/operator.sock */
 	WIRE_SESSIONS = 900,
+	WIRE_ADOPT,
+	WIRE_HOLD,
+	WIRE_RELEASE,
+	WIRE_FORGET_SAVED,
+	WIRE_HEALTH,
 	WIRE_SESSION = 920,
-	WIRE_SESSIONS_END
+	WIRE_SESSIONS_END,
+	WIRE_DID, /* of one guest */
+	WIRE_DID_END,
+	WIRE_HEALTH_IS
 };
 
 enum wire_role {
@@ -187,11 +199,17 @@ struct wire_name {
 #define WIRE_POWER_CONFIRMED 0x1u /* destroy, reset: name was typed */
 #define WIRE_POWER_FORCE     0x2u /* not obeyed in wait_s: pull the plug */
 
+/*
+ * A request with a token that the same customer has sent before is that one
+ * again: the client cannot know whether the broker had it when it died.
+ * Clients of version 2 send none.
+ */
 struct wire_power {
 	char guest[WIRE_NAME];
 	uint64_t boot; /* boot number seen; 0: none seen */
 	uint32_t flags;
 	uint32_t wait_s; /* shutdown, reboot: 0 = default */
+	uint64_t token;	 /* random; 0: none */
 };
 
 struct wire_sysrq {
@@ -199,6 +217,11 @@ struct wire_sysrq {
 	uint64_t boot; /* boot number seen; 0: none seen */
 	uint32_t key;  /* a lower-case letter or a digit */
 	uint32_t zero;
+	uint64_t token; /* as in wire_power */
+};
+
+struct wire_ref {
+	char ref[WIRE_REF];
 };
 
 #define WIRE_ATTACH_VIEW   0x1u	      /* never writes */
@@ -357,6 +380,13 @@ enum wire_reason {
 	WIRE_REASON_DESTROYED /* DOMAIN_GONE only */
 };
 
+/* The host was booted since vpsh last looked after this guest. */
+enum wire_autostart {
+	WIRE_AUTOSTART_NONE, /* it was not */
+	WIRE_AUTOSTART_OFF,  /* it was, and the guest was off before */
+	WIRE_AUTOSTART_ON    /* and the guest was on */
+};
+
 struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
 	char domain[WIRE_DOMAIN];
 	uint8_t uuid[WIRE_UUID];
@@ -369,7 +399,9 @@ struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
 	uint64_t memory_kib;
 	struct wire_counters counters;
 	uint32_t vcpus;
-	uint32_t zero;
+	uint32_t autostart; /* GONE: enum wire_autostart */
+	int64_t held_until_ms; /* wall clock; 0: until it is released */
+	char held[WIRE_CLAIM]; /* the operator's reason; empty: it is not */
 };
 
 /*
@@ -436,8 +468,15 @@ enum wire_op {
 	WIRE_OP_DEATH, /* what on_poweroff ... say */
 	WIRE_OP_PAUSE,
 	WIRE_OP_UNPAUSE,
-	WIRE_OP_SYSRQ
+	WIRE_OP_SYSRQ,
+	WIRE_OP_RECOVER, /* see to what a worker that died has left */
+	WIRE_OP_ADOPT,	 /* from here on the operator's, never a customer's */
+	WIRE_OP_HOLD,
+	WIRE_OP_RELEASE,
+	WIRE_OP_FORGET_SAVED
 };
+
+#define WIRE_RUN_DRY 0x1u /* ADOPT: say what would be done */
 
 struct wire_run {
 	uint64_t job;
@@ -447,6 +486,13 @@ struct wire_run {
 	char customer[WIRE_NAME];
 	char guest[WIRE_NAME];
 	uint8_t uuid[WIRE_UUID]; /* expected; all 0: any */
+	uint64_t of;		 /* RECOVER: job of the dead worker */
+	uint32_t of_op;		 /* RECOVER: enum wire_op of that job */
+	uint32_t lock_s; /* wait for the guest's lock; then break it */
+	uint32_t flags;	 /* WIRE_RUN_DRY */
+	uint32_t zero;
+	int64_t until_ms;	/* HOLD: wall clock; 0: for good */
+	char text[WIRE_CLAIM]; /* HOLD: the reason */
 };
 
 enum wire_phase_kind {
@@ -491,6 +537,56 @@ struct wire_session {
 	uint32_t zero;
 };
 
+/* ADOPT, HOLD, RELEASE, FORGET_SAVED; answered with DID*, DID_END. */
+struct wire_operate {
+	char guest[WIRE_DOMAIN]; /* CUSTOMER/GUEST, or the domain; ADOPT: or
+				    empty, for all */
+	char text[WIRE_CLAIM];	 /* HOLD: the reason */
+	int64_t until_ms;	 /* HOLD: wall clock; 0: for good */
+	uint32_t flags;		 /* WIRE_RUN_DRY */
+	uint32_t zero;
+};
+
+struct wire_did {
+	char guest[WIRE_DOMAIN]; /* CUSTOMER/GUEST */
+	int32_t err;		 /* enum vpsh_err */
+	char ref[WIRE_REF];
+	uint32_t zero;
+	char text[WIRE_TEXT]; /* for the operator */
+};
+
+enum wire_audit {
+	WIRE_AUDIT_FINE,
+	WIRE_AUDIT_RESERVE, /* the log cannot be written, its reserve can */
+	WIRE_AUDIT_LOST	    /* nothing can: power verbs are refused */
+};
+
+/* How the service is; all counts as of now unless they say otherwise. */
+struct wire_health {
+	int64_t broker_ms;  /* since it was started */
+	int64_t watcher_ms; /* since it is there, -1: it is not */
+	int64_t console_ms; /* the same */
+	int64_t xen_ms;	    /* since Xen last answered, -1: never */
+	uint64_t requests;  /* since the broker was started */
+	uint64_t denied;
+	uint64_t jobs_done;
+	uint64_t jobs_failed;
+	uint64_t audit_lost; /* records */
+	uint32_t audit;	     /* enum wire_audit */
+	uint32_t sessions;
+	uint32_t viewers;
+	uint32_t jobs; /* under way or waiting */
+	uint32_t customers;
+	uint32_t customers_closed; /* for a mistake in their policy */
+	uint32_t guests;
+	uint32_t guests_closed;
+	uint32_t running;
+	uint32_t elsewhere; /* running, managed elsewhere */
+	uint32_t held;
+	uint32_t looping; /* left off: they died too often */
+	char note[WIRE_TEXT]; /* the first mistake in a policy, or empty */
+};
+
 /* A decoded frame: head and the member that the type says. */
 struct wire_msg {
 	struct wire_head head;
@@ -499,6 +595,10 @@ struct wire_msg {
 		struct wire_empty empty;
 		struct wire_look look;
 		struct wire_sysrq sysrq;
+		struct wire_ref ref;
+		struct wire_operate operate;
+		struct wire_did did;
+		struct wire_health health;
 		struct wire_listener listener;
 		struct wire_stamp stamp;
 		struct wire_session session;
@@ -547,8 +647,9 @@ struct wire_layout {
 	uint32_t type;
 	const char *name;
 	enum wire_way way;
-	size_t min;   /* body size, smallest */
-	size_t max;   /* body size, largest */
+	size_t min;   /* body size; of the oldest version that has it */
+	size_t max;   /* body size; of ours */
+	bool bytes;   /* console bytes: any size from min to max */
 	unsigned fds; /* descriptors it carries */
 	struct {
 		uint16_t offset;

@@ -8,7 +8,7 @@ import socket
 
 import harness
 
-MAGIC, VERSION = 0x48535056, 2
+MAGIC, VERSION = 0x48535056, 3
 NAME, DOMAIN, TEXT, REF, WORD, BUILD, CLAIM = 40, 72, 512, 8, 24, 48, 128
 FROM_TAIL = 2 ** 64 - 1
 CONFIRMED, FORCE = 1, 2
@@ -21,7 +21,7 @@ UNKNOWN, OFF, STARTING, RUNNING, PAUSED, STOPPING, CRASHED, SAVED = range(8)
 (NO_REASON, POWEROFF, REBOOT_REASON, SUSPEND, CRASH, WATCHDOG,
  SOFT_RESET) = range(7)
 (START, SHUTDOWN, REBOOT, RESET, DESTROY, DEATH, PAUSE, UNPAUSE,
- SYSRQ) = range(1, 10)
+ SYSRQ, RECOVER, ADOPT, HOLD, RELEASE, FORGET_SAVED) = range(1, 15)
 CREATED, PAUSED_PHASE, REQUESTED = range(1, 4)
 
 
@@ -41,12 +41,13 @@ Hello = body("Hello", ("magic", u32), ("version", c.c_uint16),
 Empty = body("Empty", ("zero", u32))
 Name = body("Name", text("guest", NAME))
 Power = body("Power", text("guest", NAME), ("boot", u64), ("flags", u32),
-             ("wait_s", u32))
+             ("wait_s", u32), ("token", u64))
 Attach = body("Attach", text("guest", NAME), ("start", u64), ("tail", u32),
               ("flags", u32), ("since_ms", i64))
 Look = body("Look", text("guest", NAME), ("flags", u32), ("zero", u32))
 Sysrq = body("Sysrq", text("guest", NAME), ("boot", u64), ("key", u32),
-             ("zero", u32))
+             ("zero", u32), ("token", u64))
+Ref = body("Ref", text("ref", REF))
 Counters = body("Counters", ("at_ms", i64), ("cpu_ns", u64),
                 ("disk_read", u64), ("disk_written", u64), ("net_in", u64),
                 ("net_out", u64), ("month_in", u64), ("month_out", u64))
@@ -77,7 +78,8 @@ Serial = body("Serial", ("serial", u32), ("ok", u32))
 Domain = body("Domain", text("domain", DOMAIN), uuid, ("domid", u32),
               ("state", u32), ("reason", u32), ("ours", u32), ("boot", u64),
               ("since_ms", i64), ("memory_kib", u64),
-              ("counters", Counters), ("vcpus", u32), ("zero", u32))
+              ("counters", Counters), ("vcpus", u32), ("autostart", u32),
+              ("held_until_ms", i64), text("held", CLAIM))
 Pty = body("Pty", text("customer", NAME), text("guest", NAME), uuid,
            ("boot", u64), ("domid", u32), ("zero", u32))
 Grant = body("Grant", ("viewer", u64), text("customer", NAME),
@@ -89,7 +91,9 @@ Stream = body("Stream", text("customer", NAME), text("guest", NAME),
               text("text", TEXT))
 Run = body("Run", ("job", u64), ("op", u32), ("key", u32),
            text("ref", REF), text("customer", NAME), text("guest", NAME),
-           uuid)
+           uuid, ("of", u64), ("of_op", u32), ("lock_s", u32),
+           ("flags", u32), ("zero", u32), ("until_ms", i64),
+           text("text", CLAIM))
 Phase = body("Phase", ("job", u64), ("phase", u32), ("domid", u32), uuid)
 Result = body("Result", ("job", u64), ("err", i32), ("number", i32),
               text("text", TEXT))
@@ -100,6 +104,18 @@ Session = body("Session", ("number", u64), text("customer", NAME),
                text("job_verb", WORD), text("job_guest", NAME),
                ("since_ms", i64), ("idle_ms", i64), ("uid", u32),
                ("pid", u32), ("may_write", u32), ("zero", u32))
+Operate = body("Operate", text("guest", DOMAIN), text("text", CLAIM),
+               ("until_ms", i64), ("flags", u32), ("zero", u32))
+Did = body("Did", text("guest", DOMAIN), ("err", i32), text("ref", REF),
+           ("zero", u32), text("text", TEXT))
+Health = body("Health", *((name, i64) for name in (
+    "broker_ms", "watcher_ms", "console_ms", "xen_ms")),
+    *((name, u64) for name in ("requests", "denied", "jobs_done",
+                               "jobs_failed", "audit_lost")),
+    *((name, u32) for name in (
+        "audit", "sessions", "viewers", "jobs", "customers",
+        "customers_closed", "guests", "guests_closed", "running",
+        "elsewhere", "held", "looping")), text("note", TEXT))
 
 TYPES = {
     "HELLO": (1, Hello), "LIST": (100, Look), "STATUS": (101, Look),
@@ -107,12 +123,15 @@ TYPES = {
     "RESET": (105, Power), "DESTROY": (106, Power), "CONSOLE": (107, Attach),
     "LOG": (108, Attach), "WHY": (109, Why), "WHOAMI": (110, Empty),
     "PAUSE": (111, Power), "UNPAUSE": (112, Power), "SYSRQ": (113, Sysrq),
-    "FOLLOW": (114, Look), "UNFOLLOW": (115, Empty), "LEFT": (210, Name),
+    "FOLLOW": (114, Look), "UNFOLLOW": (115, Empty), "FIND": (116, Ref),
+    "LEFT": (210, Name),
     "REFUSED": (200, Outcome), "GUEST": (201, Guest), "END": (202, Count),
     "JOB": (203, Job), "NOTE": (204, Text), "DONE": (205, Outcome),
     "ATTACHED": (206, Attached), "BECAUSE": (207, Because), "WHO": (208, Who),
     "BYE": (209, Outcome), "PEER": (300, Peer), "LISTENER": (301, Listener),
-    "WORKER_GONE": (302, Gone), "SPAWN": (320, Spawn), "KILL": (321, JobId),
+    "WORKER_GONE": (302, Gone), "PING": (303, Serial),
+    "SPAWN": (320, Spawn), "KILL": (321, JobId), "PONG": (322, Serial),
+    "AUTOSTARTED": (401, Empty),
     "SCAN": (400, Serial), "DOMAIN_STATE": (420, Domain),
     "DOMAIN_GONE": (421, Domain), "SCANNED": (422, Serial),
     "GRANT": (600, Grant), "REVOKE": (601, Viewer), "DRAIN": (602, Stream),
@@ -121,7 +140,10 @@ TYPES = {
     "PHASE": (820, Phase), "RESULT": (821, Result),
     "ACCOUNT": (822, Account), "ACCOUNTS_END": (823, Empty),
     "SESSIONS": (900, Empty), "SESSION": (920, Session),
-    "SESSIONS_END": (921, Count),
+    "SESSIONS_END": (921, Count), "ADOPT": (901, Operate),
+    "HOLD": (902, Operate), "RELEASE": (903, Operate),
+    "FORGET_SAVED": (904, Operate), "HEALTH": (905, Empty),
+    "DID": (922, Did), "DID_END": (923, Count), "HEALTH_IS": (924, Health),
 }
 NAMES = {number: (name, kind) for name, (number, kind) in TYPES.items()}
 
@@ -131,7 +153,7 @@ ERR = {name: -i for i, name in enumerate(
     "no-customer policy guest-closed sessions config no-config no-kernel "
     "no-disk memory create hotplug still-up no-answer confirm version "
     "worker console revoked pygrub elsewhere memory-host connects "
-    "suspended key paused no-sysrq loop".split())}
+    "suspended key paused no-sysrq loop interrupted held no-job".split())}
 
 
 def hello(role=CLIENT, build="", claim="", version=VERSION, oldest=1,

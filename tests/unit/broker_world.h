@@ -108,7 +108,7 @@ world_expect(struct world *w, uint32_t type, struct wire_msg *msg)
 		world_loop(w);
 		if (poll(&pfd, 1, 100) != 1)
 			return -1;
-		if (wire_recv(w->supervisor, msg, WIRE_BROKER_SUPER, fds,
+		if (wire_recv(w->supervisor, msg, WIRE_CHILD_SUPER, fds,
 		    &n) <= 0)
 			return -1;
 		if (msg->head.type == type)
