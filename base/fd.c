@@ -252,6 +252,7 @@ fd_recv(int fd, void *data, size_t size, int fds[FD_PASS_MAX], size_t *nfds)
 		.msg_iovlen = 1,
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room) };
+	bool many;
 	ssize_t n;
 	size_t i;
 
@@ -265,9 +266,11 @@ fd_recv(int fd, void *data, size_t size, int fds[FD_PASS_MAX], size_t *nfds)
 	if (n == -1)
 		return -1;
 
-	if (take_fds(&msg, fds, nfds) == -1 ||
-	    (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-		errno = EMSGSIZE;
+	many = take_fds(&msg, fds, nfds) == -1;
+	if (many || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+		/* There was room for them in the message: not in our table. */
+		errno = !many && *nfds < FD_PASS_MAX &&
+		    (msg.msg_flags & MSG_CTRUNC) != 0 ? EMFILE : EMSGSIZE;
 		n = -1;
 	}
 	if (n <= 0) {

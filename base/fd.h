@@ -64,8 +64,9 @@ int	 fd_send(int fd, const void *data, size_t len, const int *fds,
 /*
  * Receive one packet.  Returns its length, 0 at end of file.  Descriptors
  * are the caller's to close: *nfds says how many.  A packet longer than
- * size, or one with more descriptors than FD_PASS_MAX or than we may have
- * open, fails with EMSGSIZE and everything that came with it is closed.
+ * size, or one with more descriptors than FD_PASS_MAX, fails with EMSGSIZE,
+ * and one with more than we may have open with EMFILE; everything that came
+ * with it is closed.
  */
 ssize_t	 fd_recv(int fd, void *data, size_t size, int fds[FD_PASS_MAX],
 	    size_t *nfds);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,8 +139,8 @@ file_fault_text(enum file_fault fault)
 }
 
 static int
-write_durably(int dirfd, const char *name, const void *data, size_t len,
-    mode_t mode)
+write_new(int dirfd, const char *name, const void *data, size_t len,
+    mode_t mode, bool durable)
 {
 	int fd, r;
 
@@ -150,15 +151,15 @@ write_durably(int dirfd, const char *name, const void *data, size_t len,
 	r = fd_write_all(fd, data, len);
 	if (r == 0)
 		r = fchmod(fd, mode);
-	if (r == 0)
+	if (r == 0 && durable)
 		r = fsync(fd);
 	fd_close(&fd);
 	return r;
 }
 
-int
-file_replace(const char *dir, const char *name, const void *data, size_t len,
-    mode_t mode)
+static int
+replace(const char *dir, const char *name, const void *data, size_t len,
+    mode_t mode, bool durable)
 {
 	char temp[NAME_MAX + 1];
 	int dirfd = -1, r = -1, saved;
@@ -175,15 +176,29 @@ file_replace(const char *dir, const char *name, const void *data, size_t len,
 		return -1;
 	if (unlinkat(dirfd, temp, 0) == -1 && errno != ENOENT)
 		goto out;
-	if (write_durably(dirfd, temp, data, len, mode) == -1 ||
+	if (write_new(dirfd, temp, data, len, mode, durable) == -1 ||
 	    renameat(dirfd, temp, dirfd, name) == -1) {
 		saved = errno;
 		unlinkat(dirfd, temp, 0);
 		errno = saved;
 		goto out;
 	}
-	r = fsync(dirfd);
+	r = durable ? fsync(dirfd) : 0;
 out:
 	fd_close(&dirfd);
 	return r;
+}
+
+int
+file_replace(const char *dir, const char *name, const void *data, size_t len,
+    mode_t mode)
+{
+	return replace(dir, name, data, len, mode, true);
+}
+
+int
+file_replace_quickly(const char *dir, const char *name, const void *data,
+    size_t len, mode_t mode)
+{
+	return replace(dir, name, data, len, mode, false);
 }

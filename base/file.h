@@ -46,4 +46,8 @@ const char *file_fault_text(enum file_fault fault);
 int	 file_replace(const char *dir, const char *name, const void *data,
 	    size_t len, mode_t mode);
 
+/* The same without waiting for a disk: for what does not outlive a boot. */
+int	 file_replace_quickly(const char *dir, const char *name,
+	    const void *data, size_t len, mode_t mode);
+
 #endif

@@ -6,6 +6,21 @@
 #include "base/log.h"
 #include "broker/broker.h"
 
+#define REPLACED	"replaced"
+
+/*
+ * There is no second channel to a peer that lives: who cannot read his peer,
+ * or it him, starts anew and is introduced again.
+ */
+static void
+broker_lost(struct broker *b, const char *why)
+{
+	if (strcmp(why, CHANNEL_HUNG_UP) == 0 || strcmp(why, REPLACED) == 0)
+		return;
+	log_error("starting anew");
+	event_base_loopbreak(b->base);
+}
+
 static bool
 console_frame(void *arg, const struct wire_msg *msg, int *fd)
 {
@@ -18,8 +33,12 @@ console_frame(void *arg, const struct wire_msg *msg, int *fd)
 		run_console_ready(b, &msg->u.pty);
 	else if (msg->head.type == WIRE_DRAINED)
 		run_console_drained(b, &msg->u.stream);
-	else
+	else {
 		log_info("the console server is there");
+		b->laters.console_missed = false;
+		later_check(b);
+		health_console(b);
+	}
 	return true;
 }
 
@@ -33,6 +52,7 @@ console_closed(void *arg, const char *why)
 	b->console = NULL;
 	viewer_gone_all(b);
 	run_console_lost(b);
+	broker_lost(b, why);
 }
 
 static bool
@@ -61,6 +81,7 @@ watcher_closed(void *arg, const char *why)
 	channel_free(b->watcher);
 	b->watcher = NULL;
 	state_watcher_lost(b);
+	broker_lost(b, why);
 }
 
 static const struct channel_ops console_ops = { .frame = console_frame,
@@ -79,9 +100,9 @@ supervisor_peer(struct broker *b, uint32_t role, int *fd)
 	if (!console && role != WIRE_ROLE_WATCH)
 		return false;
 	if (*ch != NULL && console)
-		console_closed(b, "replaced");
+		console_closed(b, REPLACED);
 	else if (*ch != NULL)
-		watcher_closed(b, "replaced");
+		watcher_closed(b, REPLACED);
 	*ch = channel_new(b->base, *fd,
 	    console ? WIRE_CONSOLE_BROKER : WIRE_WATCH_BROKER,
 	    (enum wire_role)role, console ? &console_ops : &watcher_ops, b);
@@ -114,6 +135,10 @@ supervisor_frame(void *arg, const struct wire_msg *msg, int *fd)
 			run_worker_gone(b, &msg->u.gone);
 		return true;
 	}
+	if (msg->head.type == WIRE_PING) {
+		channel_send(b->supervisor, WIRE_PONG, 0, &msg->u.serial, -1);
+		return true;
+	}
 	if (msg->head.type != WIRE_LISTENER)
 		return false;
 	return supervisor_listener(b, msg->u.listener.door, fd);
@@ -137,15 +162,20 @@ broker_init(struct broker *b, struct policy *policy, int control)
 	b->policy = policy;
 	connection_init(b);
 	operator_init(b);
+	health_init(b);
 	state_init(b);
 	job_init(b);
 	viewer_init(b);
 	look_init(b);
+	later_init(b);
+	if (b->journal.slots.map == NULL &&
+	    journal_open(&b->journal, NULL) == -1)
+		return -1;
 	b->supervisor = channel_new(b->base, control, WIRE_SUPER_CHILD, 0,
 	    &ops, b);
 	if (b->supervisor == NULL || account_init(b) == -1 ||
-	    follow_init(b) == -1 ||
-	    reload_init(b) == -1)
+	    follow_init(b) == -1 || reload_init(b) == -1 ||
+	    recover_init(b) == -1)
 		return -1;
 	return 0;
 }
@@ -168,6 +198,7 @@ broker_spawn(struct broker *b, enum wire_worker kind, uint32_t deadline_ms,
 		return NULL;
 	}
 	*job = ++b->last_job;
+	journal_number_save(b);
 	channel_send(b->supervisor, WIRE_SPAWN, 0, &spawn, pair[1]);
 	return ch;
 }

@@ -10,13 +10,18 @@
 
 #include "broker/account.h"
 #include "broker/audit.h"
+#include "broker/autostart.h"
 #include "broker/channel.h"
 #include "broker/connection.h"
 #include "broker/door.h"
 #include "broker/follow.h"
+#include "broker/health.h"
 #include "broker/job.h"
+#include "broker/journal.h"
 #include "broker/operator.h"
+#include "broker/later.h"
 #include "broker/look.h"
+#include "broker/recover.h"
 #include "broker/reload.h"
 #include "broker/state.h"
 #include "broker/viewer.h"
@@ -27,7 +32,8 @@ struct event_base;
 /*
  * The broker: all that customers can talk to, and the only thing that
  * decides.  It has no privilege; what it decides is done by others, whom it
- * knows as channels.  One struct, one thread, one loop.
+ * knows as channels.  One struct, one loop; the one other thread does nothing
+ * but write the audit log.
  */
 struct broker {
 	struct event_base	*base;
@@ -40,6 +46,8 @@ struct broker {
 	uid_t			 single_uid;
 	struct policy		*policy;
 	struct audit		 audit;
+	struct journal		 journal;
+	struct health		 health;
 	struct channel		*supervisor;
 	struct channel		*console;	/* NULL: not there */
 	struct channel		*watcher;	/* NULL: not there */
@@ -50,6 +58,7 @@ struct broker {
 	struct domains		 domains;
 	struct jobs		 jobs;
 	struct lookouts		 lookouts;
+	struct laters		 laters;
 	struct viewers		 viewers;
 	struct followers	 followers;
 	struct reload		 reload;

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "broker/channel.h"
+#include "wire/layout.h"
 
 /* So many frames in a row, then it is the others' turn. */
 #define FRAMES_AT_ONCE	16
@@ -161,6 +162,12 @@ channel_break(struct channel *ch, const char *why)
 	event_active(ch->in, EV_READ, 0);
 }
 
+static const char *
+why_not_sent(void)
+{
+	return errno == EPIPE ? CHANNEL_HUNG_UP : strerror(errno);
+}
+
 static void
 on_output(evutil_socket_t socket, short what, void *arg)
 {
@@ -175,7 +182,7 @@ on_output(evutil_socket_t socket, short what, void *arg)
 			if (errno == EAGAIN)
 				event_add(ch->out, NULL);
 			else
-				channel_break(ch, strerror(errno));
+				channel_break(ch, why_not_sent());
 			return;
 		}
 		STAILQ_REMOVE_HEAD(&ch->queue, link);
@@ -223,7 +230,7 @@ channel_send(struct channel *ch, uint32_t type, uint32_t id,
 		    fd == -1 ? 0 : 1) == 0)
 			goto out;
 		if (errno != EAGAIN) {
-			channel_break(ch, strerror(errno));
+			channel_break(ch, why_not_sent());
 			goto out;
 		}
 	}

@@ -108,6 +108,7 @@ connection_forget(struct connection *c)
 		record(c, "logout", VPSH_OK);
 	c->customer[0] = '\0';
 	look_forget_connection(b, c);
+	later_forget_connection(b, c);
 	follow_forget_connection(b, c);
 	job_forget_connection(b, c);
 	viewer_forget_connection(b, c);

@@ -26,6 +26,7 @@ struct connections {
 	int			 listener;
 	struct event		*accept;
 	struct event		*retry;	/* accepting again */
+	bool			 full;	/* some wait at the door */
 };
 
 /* How one uid stands at the door: see connection_tally(). */

@@ -87,6 +87,7 @@ leave(struct broker *b, struct domain *d)
 {
 	log_error("%s dies again and again: left as it is", d->name);
 	d->looping = true;
+	journal_domain_save(b, d);
 	record(b, d, "left", NULL, VPSH_ERR_LOOP);
 	follow_changed(b, d);
 }
@@ -95,6 +96,7 @@ void
 death_check(struct broker *b, struct domain *d)
 {
 	const struct policy_guest *g = policy_by_domain(b->policy, d->name);
+	char held[WIRE_TEXT];
 	struct job *job;
 
 	if (g == NULL || !d->present || d->now.ours == 0 || d->looping ||
@@ -104,6 +106,10 @@ death_check(struct broker *b, struct domain *d)
 		return;
 	if (d->unburied_ms != 0 &&
 	    clock_ms() - d->unburied_ms < DEATH_AGAIN_MS)
+		return;
+	/* It is booted again when it is released; tidied up after at once. */
+	if (d->now.reason != WIRE_REASON_POWEROFF &&
+	    state_held(d, held, sizeof(held)))
 		return;
 	/*
 	 * One that powers off is booted again by some only; and a shutdown
@@ -119,6 +125,7 @@ death_check(struct broker *b, struct domain *d)
 		return;
 	d->died = d->watch == NULL;
 	d->poweroff = d->now.reason == WIRE_REASON_POWEROFF;
+	journal_domain_save(b, d);
 	if (d->poweroff)
 		job->verb = "cleanup";
 	job_hold(job);

@@ -98,10 +98,14 @@ admit(struct broker *b, int fd)
 
 /* Until then connects wait in the backlog; nobody is refused. */
 static void
-pause_accepting(struct broker *b)
+pause_accepting(struct broker *b, const char *why)
 {
 	struct timeval tv = { 0, RETRY_MS * 1000 };
 
+	if (!b->connections.full)
+		log_error("new sessions wait at the door: %s; those that "
+		    "are in go on", why);
+	b->connections.full = true;
 	event_del(b->connections.accept);
 	evtimer_add(b->connections.retry, &tv);
 }
@@ -115,19 +119,18 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	(void)what;
 	for (n = 0; n < ACCEPTS_AT_ONCE; n++) {
 		if (b->connections.count >= CONNECTIONS_MAX) {
-			pause_accepting(b);
+			pause_accepting(b, "there are as many as can be");
 			return;
 		}
 		fd = accept4(listener, NULL, NULL,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
 			if (errno != EAGAIN && errno != EINTR &&
-			    errno != ECONNABORTED) {
-				log_error("accept: %s", strerror(errno));
-				pause_accepting(b);
-			}
+			    errno != ECONNABORTED)
+				pause_accepting(b, strerror(errno));
 			return;
 		}
+		b->connections.full = false;
 		admit(b, fd);
 	}
 }

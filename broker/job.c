@@ -16,41 +16,10 @@
 #define KEEP_MAX	1024
 #define CREATES_MAX	2	/* libxl serialises nothing between two */
 #define REF_LEN		4
-#define WAS_SO		1	/* a worker's number: there was nothing to do */
+#define BLIND_MS	30000	/* for a watcher to come, after a restart */
 
 /* No letter or digit that can be taken for another one. */
 static const char ref_alphabet[] = "23456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-static const struct job_kind kinds[] = {
-	[WIRE_OP_START] = { .verb = "start", .rate = RATE_START,
-	    .creates = true, .looks = true, .deadline_ms = 300000,
-	    .done = "is running.", .already = "is running already." },
-	[WIRE_OP_SHUTDOWN] = { .verb = "shutdown", .rate = RATE_SHUTDOWN,
-	    .stops = true, .deadline_ms = 90000, .wait_s = 60,
-	    .force = WIRE_OP_DESTROY, .done = "is off.",
-	    .already = "is off already." },
-	[WIRE_OP_REBOOT] = { .verb = "reboot", .rate = RATE_REBOOT,
-	    .deadline_ms = 90000, .wait_s = 90, .force = WIRE_OP_RESET,
-	    .done = "has rebooted." },
-	[WIRE_OP_RESET] = { .verb = "reset", .rate = RATE_RESET,
-	    .creates = true, .stops = true, .looks = true,
-	    .deadline_ms = 420000, .done = "was switched off and on again." },
-	[WIRE_OP_DESTROY] = { .verb = "destroy", .rate = RATE_DESTROY,
-	    .stops = true, .looks = true, .deadline_ms = 120000,
-	    .done = "is off. Its disk is kept.",
-	    .already = "is off already." },
-	[WIRE_OP_DEATH] = { .verb = "restart", .rate = RATE_START,
-	    .creates = true, .stops = true, .looks = true,
-	    .deadline_ms = 420000, .done = "was cleaned up after." },
-	[WIRE_OP_PAUSE] = { .verb = "pause", .rate = RATE_PAUSE,
-	    .looks = true, .deadline_ms = 30000, .done = "is paused.",
-	    .already = "is paused already." },
-	[WIRE_OP_UNPAUSE] = { .verb = "unpause", .rate = RATE_UNPAUSE,
-	    .looks = true, .deadline_ms = 30000, .done = "runs on.",
-	    .already = "is running already." },
-	[WIRE_OP_SYSRQ] = { .verb = "sysrq", .rate = RATE_SYSRQ,
-	    .deadline_ms = 30000 },
-};
 
 void
 job_init(struct broker *b)
@@ -58,10 +27,27 @@ job_init(struct broker *b)
 	TAILQ_INIT(&b->jobs.list);
 }
 
-const struct job_kind *
-job_kind(enum wire_op op)
+struct job *
+job_by_ref(const struct broker *b, const char *ref)
 {
-	return &kinds[op];
+	struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		if (strcmp(job->ref, ref) == 0)
+			return job;
+	return NULL;
+}
+
+struct job *
+job_by_token(const struct broker *b, const char *owner, uint64_t token)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		if (token != 0 && job->token == token &&
+		    strcmp(job->owner, owner) == 0)
+			return job;
+	return NULL;
 }
 
 void
@@ -138,7 +124,7 @@ void
 job_note(const struct job *job, const char *text)
 {
 	struct wire_text note = { "" };
-	struct waiter *w;
+	const struct waiter *w;
 
 	(void)text_copy(note.text, sizeof(note.text), text);
 	TAILQ_FOREACH(w, &job->waiters, link)
@@ -152,8 +138,15 @@ job_free(struct broker *b, struct job *job)
 {
 	TAILQ_REMOVE(&b->jobs.list, job, link);
 	b->jobs.count--;
+	journal_job_drop(job);
 	event_free(job->timer);
 	free(job);
+}
+
+void
+job_drop(struct job *job)
+{
+	job_free(job->broker, job);
 }
 
 static void
@@ -187,7 +180,7 @@ job_name(const struct broker *b, struct job *job)
 				job->ref[i++] = ref_alphabet[random[0] % 30];
 		}
 		TAILQ_FOREACH(other, &b->jobs.list, link)
-			if (strcmp(other->ref, job->ref) == 0)
+			if (other != job && strcmp(other->ref, job->ref) == 0)
 				break;
 	} while (other != NULL);
 	return 0;
@@ -195,6 +188,24 @@ job_name(const struct broker *b, struct job *job)
 
 static void
 on_timer(evutil_socket_t socket, short what, void *arg);
+
+struct job *
+job_blank(struct broker *b)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL ||
+	    (job->timer = evtimer_new(b->base, on_timer, job)) == NULL) {
+		free(job);
+		return NULL;
+	}
+	TAILQ_INIT(&job->waiters);
+	job->broker = b;
+	job->slot = -1;
+	TAILQ_INSERT_TAIL(&b->jobs.list, job, link);
+	b->jobs.count++;
+	return job;
+}
 
 struct job *
 job_new(struct broker *b, enum wire_op op, const char *owner,
@@ -205,21 +216,21 @@ job_new(struct broker *b, enum wire_op op, const char *owner,
 	struct job *job;
 
 	jobs_expire(b);
-	job = calloc(1, sizeof(*job));
-	if (job == NULL || first == NULL || job_name(b, job) == -1 ||
-	    (job->timer = evtimer_new(b->base, on_timer, job)) == NULL) {
-		free(job);
+	if (first == NULL || (job = job_blank(b)) == NULL)
+		return NULL;
+	if (job_name(b, job) == -1) {
+		job_drop(job);
 		return NULL;
 	}
-	TAILQ_INIT(&job->waiters);
-	job->broker = b;
 	job->op = op;
-	job->kind = &kinds[op];
+	job->kind = job_kind(op);
 	job->verb = job->kind->verb;
 	job->domain = d;
 	job->boot = d->now.boot;
 	job->domid = d->now.domid;
+	job->seq = ++b->jobs.last;
 	job->began_ms = clock_ms();
+	(void)text_copy(job->name, sizeof(job->name), d->name);
 	(void)text_copy(job->owner, sizeof(job->owner), owner);
 	(void)text_copy(job->customer, sizeof(job->customer), customer);
 	(void)text_copy(job->guest, sizeof(job->guest), guest);
@@ -227,8 +238,6 @@ job_new(struct broker *b, enum wire_op op, const char *owner,
 	    first->owner);
 	(void)text_copy(job->stream.guest, sizeof(job->stream.guest),
 	    first->name);
-	TAILQ_INSERT_TAIL(&b->jobs.list, job, link);
-	b->jobs.count++;
 	return job;
 }
 
@@ -237,7 +246,16 @@ job_hold(struct job *job)
 {
 	job->domain->holder = job;
 	job->state = JOB_QUEUED;
+	(void)journal_job_save(job);
 	follow_changed(job->broker, job->domain);
+}
+
+void
+job_hold_next(struct job *job)
+{
+	job->domain->next = job;
+	job->state = JOB_QUEUED;
+	(void)journal_job_save(job);
 }
 
 static void
@@ -256,40 +274,143 @@ job_release(struct job *job)
 		d->watch = NULL;
 }
 
+/* As its owner calls the guest, or as another one of its owners does. */
 static void
-job_answer(struct job *job, int err, const char *sentence)
+job_sentence(const struct job *job, const char *guest, char *dst,
+    size_t size)
 {
-	struct wire_outcome out = { .err = err };
+	char detail[WIRE_NAME + 16] = "";
+	const struct err_args args = { .verb = job->verb, .guest = guest,
+		.ref = job->ref, .support = job->broker->policy->support,
+		.number = job->value, .detail = detail };
+
+	if (job->broken_off)
+		(void)text_copy(detail, sizeof(detail),
+		    "destroy broke it off");
+	else if (job->err == VPSH_ERR_INTERRUPTED)
+		(void)text_format(detail, sizeof(detail), "%s is %s", guest,
+		    job->value == JOB_IS_OFF ? "off" :
+		    job->value == JOB_IS_PAUSED ? "paused" : "running");
+	if (job->err != VPSH_OK)
+		err_sentence(job->err, &args, dst, size);
+	else if (job->value == JOB_WAS_SO && job->kind->already != NULL)
+		(void)text_format(dst, size, "%s %s", guest,
+		    job->kind->already);
+	else if (job->op == WIRE_OP_SYSRQ)
+		(void)text_format(dst, size, "sysrq %c was sent to %s.",
+		    job->key, guest);
+	else
+		(void)text_format(dst, size, "%s %s", guest, job->kind->done);
+}
+
+static void
+job_outcome(const struct job *job, const char *guest,
+    struct wire_outcome *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->err = job->err;
+	(void)text_copy(out->ref, sizeof(out->ref), job->ref);
+	job_sentence(job, guest, out->text, sizeof(out->text));
+}
+
+static void
+job_answer(struct job *job)
+{
+	struct wire_outcome out;
 	struct waiter *w;
 
-	(void)text_copy(out.ref, sizeof(out.ref), job->ref);
-	(void)text_copy(out.text, sizeof(out.text), sentence);
+	job_outcome(job, job->guest, &out);
 	while ((w = TAILQ_FIRST(&job->waiters)) != NULL) {
 		connection_send(w->connection, WIRE_DONE, w->id, &out);
 		waiter_free(job, w);
 	}
 }
 
-static void
-job_sentence(const struct job *job, int err, long long value, char *dst,
-    size_t size)
+/* A countdown is as long as it is; the rest is the workers' time at most. */
+static int64_t
+job_left_ms(const struct job *job)
 {
-	const struct err_args args = { .verb = job->verb,
-		.guest = job->guest, .ref = job->ref,
-		.support = job->broker->policy->support, .number = value,
-		.detail = job->broken_off ? "destroy broke it off" : NULL };
+	int64_t now = clock_boot_ms(), left = 0;
 
-	if (err != VPSH_OK)
-		err_sentence(err, &args, dst, size);
-	else if (value == WAS_SO && job->kind->already != NULL)
-		(void)text_format(dst, size, "%s %s", job->guest,
-		    job->kind->already);
-	else if (job->op == WIRE_OP_SYSRQ)
-		(void)text_format(dst, size, "sysrq %c was sent to %s.",
-		    job->key, job->guest);
+	if (job->state == JOB_OVER)
+		return 0;
+	if (job->state == JOB_WATCHING)
+		left = job->due_ms - now;
 	else
-		(void)text_format(dst, size, "%s %s", job->guest,
-		    job->kind->done);
+		left = (job->state == JOB_RUNNING ? job->deadline_ms - now :
+		    job->kind->deadline_ms) + (int64_t)job->wait_s * 1000;
+	if (job->force && job->kind->force != 0)
+		left += job_kind(job->kind->force)->deadline_ms;
+	return left > 0 ? left : 0;
+}
+
+void
+job_attach(struct job *job, struct connection *c, uint32_t id,
+    const char *guest)
+{
+	struct wire_job answer = { .zero = 0 };
+	struct wire_text note = { "" };
+	struct wire_outcome out;
+
+	(void)text_copy(answer.ref, sizeof(answer.ref), job->ref);
+	answer.deadline_ms = (uint32_t)job_left_ms(job);
+	connection_send(c, WIRE_JOB, id, &answer);
+	if (job->state == JOB_OVER) {
+		job_outcome(job, guest, &out);
+		connection_send(c, WIRE_DONE, id, &out);
+		return;
+	}
+	job_wait(job, c, id);
+	if (job->state != JOB_WATCHING)
+		return;
+	(void)text_format(note.text, sizeof(note.text), "%s was asked; "
+	    "waiting up to %lld more seconds.", guest,
+	    (long long)(job->due_ms - clock_boot_ms() + 999) / 1000);
+	connection_send(c, WIRE_NOTE, id, &note);
+}
+
+void
+job_remember(const struct job *job, struct domain *d)
+{
+	if (job->err == VPSH_OK || job->err == VPSH_ERR_PAUSED ||
+	    job->broken_off)
+		d->last[0] = '\0';
+	else
+		job_sentence(job, job->guest, d->last, sizeof(d->last));
+	d->last_ms = job->ended_ms;
+}
+
+/* Exactly once, whenever we may be killed: see journal_audit_mark(). */
+void
+job_record(struct job *job)
+{
+	struct broker *b = job->broker;
+	const struct audit_record record = { .event = "done",
+		.customer = job->owner, .verb = job->verb,
+		.guest = job->guest, .domain = job->name, .ref = job->ref,
+		.because = job->forced ? "forced: the plug was pulled" : NULL,
+		.err = err_name(job->err),
+		.ms = job->ended_ms - job->began_ms + 1 };
+
+	job->unrecorded = true;
+	job->audit_mark = journal_audit_mark(b);
+	(void)journal_job_save(job);
+	/* What waits in memory dies with us: a successor writes it then. */
+	job->unrecorded = audit_write(&b->audit, &record) == -1;
+	(void)journal_job_save(job);
+}
+
+/* What a death leaves to know of its domain. */
+static void
+job_bury(const struct job *job, struct domain *d)
+{
+	if (job->op != WIRE_OP_DEATH)
+		return;
+	d->unburied_ms = job->err == VPSH_OK ? 0 : clock_ms();
+	/* After a soft reset the same domain lives on. */
+	if (job->err == VPSH_OK && d->now.reason != WIRE_REASON_NONE)
+		d->buried = job->domid;
+	journal_domain_save(job->broker, d);
 }
 
 void
@@ -297,37 +418,30 @@ job_end(struct job *job, int err, long long value)
 {
 	struct broker *b = job->broker;
 	struct domain *d = job->domain;
-	const struct audit_record record = { .event = "done",
-		.customer = job->owner, .verb = job->verb,
-		.guest = job->guest, .domain = d->name, .ref = job->ref,
-		.because = job->forced ? "forced: the plug was pulled" : NULL,
-		.err = err_name(err), .ms = clock_ms() - job->began_ms + 1 };
-	char sentence[WIRE_TEXT];
+	bool creating = job->state == JOB_RUNNING && job->kind->creates;
 
-	job_sentence(job, err, value, sentence, sizeof(sentence));
-	(void)text_copy(d->last, sizeof(d->last), err == VPSH_OK ||
-	    err == VPSH_ERR_PAUSED || job->broken_off ? "" : sentence);
-	d->last_ms = clock_ms();
-	audit_write(&b->audit, &record);
+	job->err = err;
+	job->value = value;
+	job->ended_ms = clock_ms();
+	job->state = JOB_OVER;
+	job_bury(job, d);
+	job_record(job);
+	health_job(b, err);
 	point("broker-ended");
-	job_answer(job, err, sentence);
+	job_remember(job, d);
+	job_answer(job);
 
 	evtimer_del(job->timer);
 	channel_free(job->worker);
 	job->worker = NULL;
-	if (job->state == JOB_RUNNING && job->kind->creates)
+	if (creating)
 		b->jobs.creating--;
-	job->state = JOB_OVER;
-	job->err = err;
-	job->ended_ms = clock_ms();
 	job_release(job);
 	job->domain = NULL;
-	if (job->op == WIRE_OP_DEATH)
-		d->unburied_ms = err == VPSH_OK ? 0 : clock_ms();
-	/* After a soft reset the same domain lives on. */
-	if (job->op == WIRE_OP_DEATH && err == VPSH_OK &&
-	    d->now.reason != WIRE_REASON_NONE)
-		d->buried = job->domid;
+	if (job->ended != NULL)
+		job->ended(job, job->ended_arg);
+	if (err == VPSH_ERR_INTERRUPTED)
+		autostart_again(b);
 	job_pump(b);
 	job_domain_changed(b, d);
 }
@@ -354,6 +468,9 @@ job_next(const struct broker *b)
 
 	TAILQ_FOREACH(job, &b->jobs.list, link) {
 		if (job->state != JOB_QUEUED || job->domain->holder != job)
+			continue;
+		/* How its guest is now is not known yet. */
+		if (job->taken_up && !b->domains.known)
 			continue;
 		if (!job->kind->creates)
 			return job;
@@ -386,7 +503,8 @@ watch_check(struct job *job)
 	bool reboot = job->op == WIRE_OP_REBOOT;
 
 	/* "reboot && shutdown" must not meet the restart's last moments. */
-	if (d->holder != NULL && d->holder->op == WIRE_OP_DEATH)
+	if (!job->broker->domains.known || (d->holder != NULL &&
+	    d->holder->op == WIRE_OP_DEATH))
 		return;
 	/* One that is kept, or that another tool left, is as good as off. */
 	if (!d->present || (d->now.reason == WIRE_REASON_POWEROFF &&
@@ -396,6 +514,16 @@ watch_check(struct job *job)
 	} else if (d->now.boot != job->boot &&
 	    d->now.reason == WIRE_REASON_NONE)
 		job_end(job, reboot ? VPSH_OK : VPSH_ERR_BOOT, 0);
+}
+
+void
+job_watch_on(struct job *job)
+{
+	int64_t left = job->due_ms - clock_boot_ms();
+	int64_t most = (int64_t)job->wait_s * 1000;
+
+	job->domain->watch = job;
+	job_timer(job, left < 0 ? 0 : (uint32_t)(left < most ? left : most));
 }
 
 /* The guest was asked; from here on the job holds nothing. */
@@ -409,16 +537,38 @@ job_watch(struct job *job)
 	if (d->watch != NULL)
 		job_end(d->watch, VPSH_ERR_BUSY, 0);
 	job_release(job);
-	d->watch = job;
 	job->state = JOB_WATCHING;
+	job->due_ms = clock_boot_ms() + (int64_t)job->wait_s * 1000;
+	job->of = 0;
+	job->recoveries = 0;
+	job->late = false;
+	(void)journal_job_save(job);
 	channel_free(job->worker);
 	job->worker = NULL;
+	job_watch_on(job);
 	(void)text_format(note, sizeof(note), "%s was asked; waiting up to %u "
 	    "seconds.", job->guest, job->wait_s);
 	job_note(job, note);
-	job_timer(job, job->wait_s * 1000);
 	job_pump(b);
 	job_domain_changed(b, d);
+}
+
+/* Its time is over, and nothing else holds the guest. */
+static void
+watch_over(struct job *job)
+{
+	if (job->force)
+		death_force(job);
+	else
+		job_end(job, job->domain->present ? VPSH_ERR_STILL_UP :
+		    VPSH_ERR_NOT_RUNNING, job->wait_s);
+}
+
+/* Who took it up may have yet to hear how the guest is. */
+static bool
+is_blind(const struct job *job)
+{
+	return job->taken_up && !job->broker->domains.known;
 }
 
 static void
@@ -428,14 +578,18 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 
 	(void)socket;
 	(void)what;
-	if (job->state == JOB_WATCHING && job->force) {
+	if (job->state != JOB_WATCHING) {
+		run_timer(job);
+	} else if (is_blind(job) && job->due) {
+		job_end(job, VPSH_ERR_TIMEOUT, job->wait_s);
+	} else if (is_blind(job)) {
+		job->due = true;
+		job_timer(job, BLIND_MS);
+	} else if (job->force) {
 		job->due = true;
 		job_domain_changed(job->broker, job->domain);
-	} else if (job->state == JOB_WATCHING)
-		job_end(job, job->domain->present ? VPSH_ERR_STILL_UP :
-		    VPSH_ERR_NOT_RUNNING, job->wait_s);
-	else
-		run_timer(job);
+	} else
+		watch_over(job);
 }
 
 void
@@ -443,8 +597,9 @@ job_domain_changed(struct broker *b, struct domain *d)
 {
 	if (d->watch != NULL)
 		watch_check(d->watch);
-	if (d->holder == NULL && d->watch != NULL && d->watch->due)
-		death_force(d->watch);
+	if (d->holder == NULL && d->watch != NULL && d->watch->due &&
+	    !is_blind(d->watch))
+		watch_over(d->watch);
 	if (d->holder == NULL)
 		death_check(b, d);
 }

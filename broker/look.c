@@ -24,8 +24,9 @@ static void
 guest_note(const struct policy_guest *g, const struct domain *d, char *note,
     size_t size)
 {
+	char held[WIRE_TEXT];
 	const struct err_args args = { .guest = g->name,
-		.number = STATE_RESTARTS };
+		.number = STATE_RESTARTS, .detail = held };
 
 	if (g->closed[0] != '\0')
 		err_sentence(VPSH_ERR_GUEST_CLOSED, &args, note, size);
@@ -33,6 +34,8 @@ guest_note(const struct policy_guest *g, const struct domain *d, char *note,
 		job_describe(d->holder, note, size);
 	else if (d->watch != NULL)
 		job_describe(d->watch, note, size);
+	else if (state_held(d, held, sizeof(held)))
+		err_sentence(VPSH_ERR_HELD, &args, note, size);
 	else if (d->looping)
 		err_sentence(VPSH_ERR_LOOP, &args, note, size);
 	else if (d->last[0] != '\0' && clock_ms() - d->last_ms < LAST_KEPT_MS)

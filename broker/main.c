@@ -46,6 +46,7 @@ static const struct sandbox_rule syscalls[] = {
 struct start {
 	char	etc[PATH_MAX];
 	char	log[PATH_MAX];
+	char	run[PATH_MAX];		/* for the journal */
 	char	kept[PATH_MAX];		/* last good policy */
 	uid_t	uid;
 	gid_t	gid;
@@ -60,6 +61,8 @@ prepare(struct start *s, const char *prefix)
 	    VPSH_ETC) == -1 ||
 	    text_format(s->log, sizeof(s->log), "%s%s", prefix,
 	    VPSH_LOG) == -1 ||
+	    text_format(s->run, sizeof(s->run), "%s%s", prefix,
+	    VPSH_RUN) == -1 ||
 	    text_format(s->kept, sizeof(s->kept), "%s%s/policy", prefix,
 	    VPSH_RUN) == -1)
 		fatal("%s: too long", prefix);
@@ -97,6 +100,8 @@ run_broker(const struct start *s)
 	if (audit_open(&b.audit, s->log) == -1)
 		fatal("cannot open %s/audit.jsonl: %s", s->log,
 		    strerror(errno));
+	if (journal_open(&b.journal, s->run) == -1)
+		fatal("no memory for a journal: %s", strerror(errno));
 	(void)text_copy(b.etc, sizeof(b.etc), s->etc);
 	if (uname(&name) == 0)
 		(void)text_copy(b.host, sizeof(b.host), name.nodename);
@@ -107,19 +112,22 @@ run_broker(const struct start *s)
 	sandbox_user(s->uid, s->gid);
 	sandbox_caps(NULL, 0, NULL, 0);
 	sandbox_no_new_privs();
+	b.base = event_base_new();
+	/* Its thread has no more privilege than we: none is made later. */
+	if (b.base == NULL || audit_start(&b.audit, b.base) == -1)
+		fatal("cannot write the audit log: %s", strerror(errno));
 	sandbox_limits(limits, sizeof(limits) / sizeof(limits[0]));
 	last = policy_recall(s->kept);
 	policy = policy_load(b.etc, last);
 	policy_free(last);
-	b.base = event_base_new();
-	if (policy == NULL || b.base == NULL ||
-	    broker_init(&b, policy, CONTROL_FD) == -1)
+	if (policy == NULL || broker_init(&b, policy, CONTROL_FD) == -1)
 		fatal("cannot set up: %s", strerror(errno));
 
 	/* 3. Nothing but the loop. */
 	sandbox_syscalls(syscalls, sizeof(syscalls) / sizeof(syscalls[0]));
 	sandbox_hijack_hook();
 	event_base_dispatch(b.base);
+	audit_end(&b.audit);
 	return 0;
 }
 

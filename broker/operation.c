@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "base/point.h"
 #include "base/text.h"
 #include "broker/broker.h"
 #include "broker/operation.h"
@@ -16,52 +17,10 @@ do_list(struct request *r)
 }
 
 static int
-do_start(struct request *r)
-{
-	return power_request(r, WIRE_OP_START);
-}
-
-static int
-do_shutdown(struct request *r)
-{
-	return power_request(r, WIRE_OP_SHUTDOWN);
-}
-
-static int
-do_reboot(struct request *r)
-{
-	return power_request(r, WIRE_OP_REBOOT);
-}
-
-static int
-do_reset(struct request *r)
-{
-	return power_request(r, WIRE_OP_RESET);
-}
-
-static int
-do_destroy(struct request *r)
-{
-	return power_request(r, WIRE_OP_DESTROY);
-}
-
-static int
-do_pause(struct request *r)
-{
-	return power_request(r, WIRE_OP_PAUSE);
-}
-
-static int
-do_unpause(struct request *r)
-{
-	return power_request(r, WIRE_OP_UNPAUSE);
-}
-
-static int
 do_sysrq(struct request *r)
 {
 	if (sysrq_right(r->msg->u.sysrq.key) != RIGHT_NONE)
-		return power_request(r, WIRE_OP_SYSRQ);
+		return power_request(r);
 	r->args.detail = r->how;
 	return VPSH_ERR_KEY;
 }
@@ -109,6 +68,10 @@ do_why(struct request *r)
 		return VPSH_ERR_USAGE;
 	}
 	operation_decide(op, r->customer, guest, &how, &verdict);
+	if (verdict.err == VPSH_ERR_NO_GUEST) {
+		r->args.guest = guest;
+		return VPSH_ERR_NO_GUEST;
+	}
 	answer.allowed = verdict.err == VPSH_OK;
 	/* What more it may be asked to do is told without being asked. */
 	how.force = (op->flags & OPERATION_FORCE) != 0;
@@ -119,6 +82,37 @@ do_why(struct request *r)
 		sysrq_describe(answer.text, sizeof(answer.text));
 	connection_send(r->connection, WIRE_BECAUSE, r->msg->head.id,
 	    &answer);
+	return VPSH_OK;
+}
+
+/* Theirs: they asked for it, or it is about a guest of theirs. */
+static bool
+is_their_job(const struct policy_customer *customer, const struct job *job,
+    const char **guest)
+{
+	size_t i;
+
+	for (i = 0; i < customer->nguests; i++)
+		if (strcmp(customer->guests[i].domain, job->name) == 0) {
+			*guest = customer->guests[i].name;
+			return true;
+		}
+	*guest = job->guest;
+	return job_op(job->verb) != WIRE_OP_DEATH &&
+	    strcmp(customer->name, job->owner) == 0;
+}
+
+static int
+do_find(struct request *r)
+{
+	struct job *job = job_by_ref(r->broker, r->msg->u.ref.ref);
+	const char *guest;
+
+	if (job == NULL || !is_their_job(r->customer, job, &guest)) {
+		r->args.detail = r->msg->u.ref.ref;
+		return VPSH_ERR_NO_JOB;
+	}
+	job_attach(job, r->connection, r->msg->head.id, guest);
 	return VPSH_OK;
 }
 
@@ -147,18 +141,19 @@ do_whoami(struct request *r)
 static const struct operation operations[] = {
 	{ WIRE_LIST, "list", RIGHT_ANY, ALL, do_list },
 	{ WIRE_STATUS, "status", RIGHT_ANY, GUEST | QUIET, do_list },
-	{ WIRE_START, "start", RIGHT_START, POWER, do_start },
-	{ WIRE_SHUTDOWN, "shutdown", RIGHT_SHUTDOWN, FORCE, do_shutdown },
-	{ WIRE_REBOOT, "reboot", RIGHT_REBOOT, FORCE, do_reboot },
-	{ WIRE_RESET, "reset", RIGHT_DESTROY, POWER, do_reset },
-	{ WIRE_DESTROY, "destroy", RIGHT_DESTROY, POWER, do_destroy },
-	{ WIRE_PAUSE, "pause", RIGHT_PAUSE, POWER, do_pause },
-	{ WIRE_UNPAUSE, "unpause", RIGHT_PAUSE, POWER, do_unpause },
+	{ WIRE_START, "start", RIGHT_START, POWER, power_request },
+	{ WIRE_SHUTDOWN, "shutdown", RIGHT_SHUTDOWN, FORCE, power_request },
+	{ WIRE_REBOOT, "reboot", RIGHT_REBOOT, FORCE, power_request },
+	{ WIRE_RESET, "reset", RIGHT_DESTROY, POWER, power_request },
+	{ WIRE_DESTROY, "destroy", RIGHT_DESTROY, POWER, power_request },
+	{ WIRE_PAUSE, "pause", RIGHT_PAUSE, POWER, power_request },
+	{ WIRE_UNPAUSE, "unpause", RIGHT_PAUSE, POWER, power_request },
 	{ WIRE_SYSRQ, "sysrq", RIGHT_SYSRQ, KEY, do_sysrq },
 	{ WIRE_CONSOLE, "console", RIGHT_CONSOLE, VIEW, viewer_attach },
 	{ WIRE_LOG, "log", RIGHT_LOG, GUEST, viewer_attach },
 	{ WIRE_FOLLOW, "follow", RIGHT_ANY, ALL, follow_begin },
 	{ WIRE_UNFOLLOW, "unfollow", RIGHT_ANY, QUIET, follow_end },
+	{ WIRE_FIND, "job", RIGHT_ANY, QUIET, do_find },
 	{ WIRE_WHY, "why", RIGHT_ANY, QUIET, do_why },
 	{ WIRE_WHOAMI, "whoami", RIGHT_ANY, QUIET, do_whoami },
 };
@@ -190,13 +185,12 @@ operation_allows(const struct job *job)
 	struct verdict verdict;
 	size_t i;
 
-	if (job->op == WIRE_OP_DEATH)
-		return true;
 	for (i = 0; (op = operation_at(i)) != NULL; i++)
 		if (strcmp(op->name, job->verb) == 0)
 			break;
+	/* The system's own, and the operator's: no customer asks for that. */
 	if (op == NULL)
-		return false;
+		return true;
 	operation_decide(op, policy_customer(job->broker->policy, job->owner),
 	    job->guest, &how, &verdict);
 	return verdict.err == VPSH_OK;
@@ -230,6 +224,7 @@ record_decision(const struct request *r, const char *guest,
 		.claim = connection_claim(r->connection),
 		.verb = r->operation->name, .how = r->how, .guest = guest,
 		.domain = r->guest == NULL ? NULL : r->guest->domain,
+		.ref = r->job == NULL ? NULL : r->job->ref,
 		.verdict = verdict->err == VPSH_OK ? "allow" : "deny",
 		.because = because,
 		.err = verdict->err == VPSH_OK ? NULL :
@@ -257,8 +252,11 @@ record_failure(const struct request *r, int err)
 		.verb = r->operation->name, .how = r->how,
 		.guest = r->guest == NULL ? NULL : r->guest->name,
 		.domain = r->guest == NULL ? NULL : r->guest->domain,
+		.ref = r->job == NULL ? NULL : r->job->ref,
 		.err = err_name(err) };
 
+	if (r->job != NULL)
+		power_refuse(r->job, err);
 	audit_write(&r->broker->audit, &record);
 }
 
@@ -306,11 +304,10 @@ operation_do(struct request *r, const char *guest,
 	r->args = (struct err_args){ .verb = r->operation->name,
 		.guest = r->guest != NULL ? r->guest->name : NULL,
 		.support = r->broker->policy->support };
-	if (err == VPSH_OK && !recorded &&
-	    (r->operation->flags & OPERATION_POWER) != 0)
-		err = VPSH_ERR_AUDIT;
 	if (err == VPSH_OK) {
-		err = r->operation->handler(r);
+		err = recorded ||
+		    (r->operation->flags & OPERATION_POWER) == 0 ?
+		    r->operation->handler(r) : VPSH_ERR_AUDIT;
 		if (err != VPSH_OK)
 			record_failure(r, err);
 	} else if (err != VPSH_ERR_NO_GUEST)
@@ -338,13 +335,25 @@ operation_dispatch(struct broker *b, struct connection *c,
 	r.customer = policy_customer(b->policy, connection_customer(c));
 	if (r.operation == NULL || r.customer == NULL)
 		return -1;
+	if (later_put(b, c, r.operation, msg))
+		return 0;
 	guest = guest_of(&r);
 	how_of(&r, &how);
 	operation_decide(r.operation, r.customer, guest, &how, &verdict);
 	if (guest != NULL && verdict.err == VPSH_OK)
 		r.guest = policy_guest(r.customer, guest);
+	if (r.guest != NULL && (r.operation->flags & OPERATION_POWER) != 0) {
+		if (power_again(&r))
+			return 0;
+		power_prepare(&r);
+	}
 	recorded = record_decision(&r, guest, &verdict) == 0;
+	if (r.job != NULL)
+		point("broker-decided");
 	err = operation_do(&r, guest, &verdict, recorded);
+	if (r.job != NULL)
+		job_drop(r.job);
+	health_request(b, err);
 	if (err != VPSH_OK)
 		connection_say(c, WIRE_REFUSED, msg->head.id, err, &r.args);
 	return 0;

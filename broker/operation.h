@@ -50,6 +50,7 @@ struct request {
 	const struct wire_msg		*msg;
 	const struct policy_customer	*customer;
 	const struct policy_guest	*guest;	/* with OPERATION_GUEST */
+	struct job			*job;	/* with OPERATION_POWER */
 	/*
 	 * For the sentence of a refusal.  A handler may add to them; detail
 	 * has to stay valid until it has returned.

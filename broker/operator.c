@@ -8,29 +8,20 @@
 
 #include "base/log.h"
 #include "broker/broker.h"
+#include "broker/operate.h"
 
 #define OPERATORS_MAX	8
 #define SESSIONS_MAX	4096	/* more than there can be connections */
 #define BACKLOG_MAX	64	/* frames that wait for a slow reader */
 #define QUIET_MS	30000	/* then it has forgotten us */
-
-struct operator_client {
-	TAILQ_ENTRY(operator_client)  link;
-	struct broker		*broker;
-	struct channel		*channel;
-	struct event		*timer;
-	bool			 greeted;
-	/* The answer that is on its way: as of when it was asked for. */
-	uint32_t		 id;		/* 0: none */
-	struct wire_session	*sessions;
-	size_t			 nsessions;
-	size_t			 sent;
-};
+#define RETRY_S		1	/* after there was no descriptor left */
+#define LOOK_MS		3000	/* for Xen to answer */
 
 void
 operator_init(struct broker *b)
 {
 	TAILQ_INIT(&b->operators.list);
+	TAILQ_INIT(&b->operators.work);
 	b->operators.listener = -1;
 }
 
@@ -39,19 +30,41 @@ operator_free(struct operator_client *o)
 {
 	TAILQ_REMOVE(&o->broker->operators.list, o, link);
 	o->broker->operators.count--;
+	operate_forget(o);
 	event_free(o->timer);
 	channel_free(o->channel);
 	free(o->sessions);
+	free(o->ask);
 	free(o);
 }
 
 static void
-stay(struct operator_client *o)
+stay(struct operator_client *o, int ms)
 {
-	struct timeval tv = { QUIET_MS / 1000, 0 };
+	struct timeval tv = { ms / 1000, 0 };
 
 	evtimer_add(o->timer, &tv);
 }
+
+void
+operator_answered(struct operator_client *o)
+{
+	o->id = 0;
+	stay(o, QUIET_MS);
+}
+
+/* What changes a guest is recorded with its job; a look at the health not. */
+static void
+record(struct broker *b, const struct peer *peer, const char *verb,
+    const char *verdict)
+{
+	const struct audit_record r = { .event = "operator", .peer = peer,
+		.verb = verb, .verdict = verdict };
+
+	audit_write(&b->audit, &r);
+}
+
+/* --- who is logged in ---------------------------------------------------- */
 
 static void
 collect(void *arg, const struct wire_session *session)
@@ -77,32 +90,79 @@ send_on(struct operator_client *o)
 	channel_send(o->channel, WIRE_SESSIONS_END, o->id, &end, -1);
 	free(o->sessions);
 	o->sessions = NULL;
-	o->id = 0;
+	operator_answered(o);
 }
 
 static bool
-sessions(struct operator_client *o, uint32_t id)
+sessions(struct operator_client *o)
 {
 	o->nsessions = o->sent = 0;
 	o->sessions = calloc(o->broker->connections.count + 1,
 	    sizeof(*o->sessions));
 	if (o->sessions == NULL)
 		return false;
-	o->id = id;
+	record(o->broker, &o->peer, "sessions", "allow");
 	connection_each(o->broker, collect, o);
 	send_on(o);
 	return true;
 }
 
-static void
-record(struct broker *b, const struct peer *peer, const char *verb,
-    const char *verdict)
-{
-	const struct audit_record r = { .event = "operator", .peer = peer,
-		.verb = verb, .verdict = verdict };
+/* --- what is answered as Xen is now -------------------------------------- */
 
-	audit_write(&b->audit, &r);
+/* While there is no watcher, the next one's first look is waited for. */
+static bool
+look_first(struct operator_client *o, const struct wire_msg *msg)
+{
+	struct broker *b = o->broker;
+
+	if ((o->ask = malloc(sizeof(*o->ask))) == NULL)
+		return false;
+	*o->ask = *msg;
+	o->serial = channel_ready(b->watcher) ? state_scan(b) :
+	    b->domains.asked + 1;
+	stay(o, LOOK_MS);
+	return true;
 }
+
+/* False: the operator cannot be served any more. */
+static bool
+looked(struct operator_client *o)
+{
+	struct wire_msg *ask = o->ask;
+	struct wire_health health;
+	bool good = true;
+
+	o->ask = NULL;
+	stay(o, QUIET_MS);
+	if (ask->head.type == WIRE_HEALTH) {
+		health_describe(o->broker, &health);
+		channel_send(o->channel, WIRE_HEALTH_IS, o->id, &health, -1);
+		operator_answered(o);
+	} else
+		good = operate_begin(o, ask);
+	free(ask);
+	return good;
+}
+
+bool
+operator_scanned(struct broker *b, uint32_t serial)
+{
+	struct operator_client *o, *next;
+	bool more = false;
+
+	for (o = TAILQ_FIRST(&b->operators.list); o != NULL; o = next) {
+		next = TAILQ_NEXT(o, link);
+		if (o->ask == NULL)
+			continue;
+		if (o->serial > serial)
+			more = true;
+		else if (!looked(o))
+			operator_free(o);
+	}
+	return more;
+}
+
+/* --- frames -------------------------------------------------------------- */
 
 static bool
 operator_hello(struct operator_client *o, const struct wire_hello *hello)
@@ -118,6 +178,20 @@ operator_hello(struct operator_client *o, const struct wire_hello *hello)
 	return true;
 }
 
+static bool
+operator_asks(struct operator_client *o, const struct wire_msg *msg)
+{
+	if (msg->head.type == WIRE_SESSIONS)
+		return sessions(o);
+	if (msg->head.type == WIRE_HEALTH)
+		return look_first(o, msg);
+	if (!operate_is_good(msg))
+		return false;
+	/* Which guests that are is for Xen to say. */
+	return msg->u.operate.guest[0] == '\0' ? look_first(o, msg) :
+	    operate_begin(o, msg);
+}
+
 /* One question at a time: the next is taken when this is answered. */
 static bool
 operator_frame(void *arg, const struct wire_msg *msg, int *fd)
@@ -125,12 +199,14 @@ operator_frame(void *arg, const struct wire_msg *msg, int *fd)
 	struct operator_client *o = arg;
 
 	(void)fd;
-	stay(o);
+	stay(o, QUIET_MS);
 	if (!o->greeted)
 		return msg->head.type == WIRE_HELLO &&
 		    operator_hello(o, &msg->u.hello);
-	return msg->head.type == WIRE_SESSIONS && msg->head.id != 0 &&
-	    o->id == 0 && sessions(o, msg->head.id);
+	if (msg->head.type == WIRE_HELLO || msg->head.id == 0 || o->id != 0)
+		return false;
+	o->id = msg->head.id;
+	return operator_asks(o, msg);
 }
 
 static void
@@ -145,21 +221,28 @@ operator_drained(void *arg)
 {
 	struct operator_client *o = arg;
 
-	stay(o);
-	if (o->id != 0)
-		send_on(o);
+	if (o->sessions == NULL)
+		return;
+	stay(o, QUIET_MS);
+	send_on(o);
 }
 
 static void
 on_timer(evutil_socket_t socket, short what, void *arg)
 {
+	struct operator_client *o = arg;
+
 	(void)socket;
 	(void)what;
-	operator_free(arg);
+	/* Xen is silent: that is an answer, too. */
+	if (o->operate != NULL)
+		stay(o, QUIET_MS);
+	else if (o->ask == NULL || !looked(o))
+		operator_free(o);
 }
 
 static void
-operator_new(struct broker *b, int fd)
+operator_new(struct broker *b, int fd, const struct peer *peer)
 {
 	static const struct channel_ops ops = { .frame = operator_frame,
 		.closed = operator_closed, .drained = operator_drained };
@@ -172,6 +255,7 @@ operator_new(struct broker *b, int fd)
 		return;
 	}
 	o->broker = b;
+	o->peer = *peer;
 	o->channel = channel_new(b->base, fd, WIRE_OPERATOR_BROKER, 0, &ops,
 	    o);
 	if (o->channel == NULL) {
@@ -181,12 +265,13 @@ operator_new(struct broker *b, int fd)
 	}
 	TAILQ_INSERT_TAIL(&b->operators.list, o, link);
 	b->operators.count++;
-	stay(o);
+	stay(o, QUIET_MS);
 }
 
 static void
 on_accept(evutil_socket_t listener, short what, void *arg)
 {
+	const struct timeval later = { RETRY_S, 0 };
 	struct broker *b = arg;
 	struct peer peer;
 	bool good;
@@ -195,9 +280,12 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	(void)what;
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			log_error("accept of an operator: %s",
-			    strerror(errno));
+		if (errno == EAGAIN || errno == EINTR ||
+		    errno == ECONNABORTED)
+			return;
+		log_error("accept of an operator: %s", strerror(errno));
+		event_del(b->operators.accept);
+		evtimer_add(b->operators.retry, &later);
 		return;
 	}
 	if (fd_peer(fd, &peer) == -1) {
@@ -206,7 +294,8 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	}
 	/* In a group by mistake: who has guests here runs no host. */
 	good = account_of(b, peer.uid) == NULL || peer.uid == b->single_uid;
-	record(b, &peer, "connect", good ? "allow" : "deny");
+	if (!good)
+		record(b, &peer, "connect", "deny");
 	if (!good || b->operators.count >= OPERATORS_MAX) {
 		log_warn("uid %ld, pid %ld: not let in as an operator: %s",
 		    (long)peer.uid, (long)peer.pid,
@@ -214,7 +303,17 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 		fd_close(&fd);
 		return;
 	}
-	operator_new(b, fd);
+	operator_new(b, fd, &peer);
+}
+
+static void
+on_retry(evutil_socket_t socket, short what, void *arg)
+{
+	struct broker *b = arg;
+
+	(void)socket;
+	(void)what;
+	event_add(b->operators.accept, NULL);
 }
 
 void
@@ -228,7 +327,9 @@ operator_listen(struct broker *b, int fd)
 	all->listener = fd;
 	all->accept = event_new(b->base, fd, EV_READ | EV_PERSIST, on_accept,
 	    b);
+	if (all->retry == NULL)
+		all->retry = evtimer_new(b->base, on_retry, b);
 	if (fd_set_nonblock(fd) == -1 || all->accept == NULL ||
-	    event_add(all->accept, NULL) == -1)
+	    all->retry == NULL || event_add(all->accept, NULL) == -1)
 		fatal("cannot listen for operators: %m");
 }

@@ -6,44 +6,10 @@
 #include "base/text.h"
 #include "broker/broker.h"
 #include "broker/operation.h"
+#include "policy/sysrq.h"
 #include "wire/err.h"
 
-#define WAIT_MAX_S	600
 #define SYSRQ_MORE	5
-
-static bool
-is_running(const struct domain *d)
-{
-	return d->present && d->now.state == WIRE_STATE_RUNNING;
-}
-
-static bool
-has_what_it_wants(enum wire_op op, const struct domain *d)
-{
-	return op == WIRE_OP_START ? is_running(d) : !d->present;
-}
-
-/* Nothing to do is success, too. */
-static bool
-already_so(const struct request *r, enum wire_op op, const struct domain *d)
-{
-	struct wire_outcome out = { .err = VPSH_OK };
-	const struct audit_record record = { .event = "done",
-		.customer = r->customer->name, .verb = job_kind(op)->verb,
-		.guest = r->guest->name, .domain = d->name,
-		.err = err_name(VPSH_OK) };
-
-	/* Xen tells nobody of a pause: only a worker knows for sure. */
-	if (job_kind(op)->already == NULL || d->holder != NULL ||
-	    op == WIRE_OP_PAUSE || op == WIRE_OP_UNPAUSE ||
-	    !has_what_it_wants(op, d))
-		return false;
-	(void)text_format(out.text, sizeof(out.text), "%s %s", r->guest->name,
-	    job_kind(op)->already);
-	connection_send(r->connection, WIRE_DONE, r->msg->head.id, &out);
-	audit_write(&r->broker->audit, &record);
-	return true;
-}
 
 /* Operations on what is there. */
 static bool
@@ -71,6 +37,10 @@ check_domain(struct request *r, enum wire_op op, const struct domain *d)
 		return VPSH_ERR_HOST;
 	if (boot != 0 && boot != d->now.boot)
 		return VPSH_ERR_BOOT;
+	if (boots && state_held(d, r->detail, sizeof(r->detail))) {
+		r->args.detail = r->detail;
+		return VPSH_ERR_HELD;
+	}
 	if (boots && (d->suspended || d->now.state == WIRE_STATE_SAVED))
 		return VPSH_ERR_ELSEWHERE;
 	if (needs_present(op) && !d->present && d->holder == NULL)
@@ -79,8 +49,9 @@ check_domain(struct request *r, enum wire_op op, const struct domain *d)
 }
 
 /*
- * One holder per guest.  A destroy does not wait for it, and a start waits
- * while we tidy up after the last boot: nobody asked for that.
+ * One holder per guest.  A destroy does not wait for it unless it is the
+ * operator's, and a start waits while we tidy up after the last boot: nobody
+ * asked for that.
  */
 static int
 check_holder(struct request *r, enum wire_op op, const struct domain *d)
@@ -88,7 +59,8 @@ check_holder(struct request *r, enum wire_op op, const struct domain *d)
 	const struct job *holder = d->next != NULL ? d->next : d->holder;
 
 	if (holder == NULL ||
-	    (op == WIRE_OP_DESTROY && holder->op != WIRE_OP_DESTROY) ||
+	    (op == WIRE_OP_DESTROY && holder->op != WIRE_OP_DESTROY &&
+	    holder->op < WIRE_OP_ADOPT) ||
 	    (op == WIRE_OP_START && holder->op == WIRE_OP_DEATH))
 		return VPSH_OK;
 	job_describe(holder, r->detail, sizeof(r->detail));
@@ -100,27 +72,26 @@ static void
 break_off(struct job *job)
 {
 	job->broken_off = true;
-	if (job->state == JOB_RUNNING)
+	(void)journal_job_save(job);
+	if (job->state == JOB_RUNNING) {
 		run_kill(job);
-	else
+		run_kill_dead(job);
+	} else
 		job_end(job, VPSH_ERR_FAILED, 0);
 }
 
+/* What is in its way is broken off by a destroy, and awaited by others. */
 static void
-power_begin(struct job *job)
+power_begin(struct job *job, struct job *holder, struct job *next)
 {
 	struct domain *d = job->domain;
-	struct job *holder = d->holder;
+	bool destroy = job->op == WIRE_OP_DESTROY;
 
-	if (job->op == WIRE_OP_DESTROY && d->watch != NULL)
+	if (destroy && d->watch != NULL)
 		job_note(d->watch, "destroy was asked for meanwhile.");
-	if (job->op == WIRE_OP_DESTROY && d->next != NULL)
-		break_off(d->next);
-	if (holder == NULL)
-		job_hold(job);
-	else
-		d->next = job;
-	if (job->op == WIRE_OP_DESTROY && holder != NULL)
+	if (destroy && next != NULL)
+		break_off(next);
+	if (destroy && holder != NULL)
 		break_off(holder);
 	job_pump(job->broker);
 	if (job->state == JOB_QUEUED && job->kind->creates)
@@ -137,64 +108,104 @@ allowance(const struct request *r, enum wire_op op)
 	    (op == WIRE_OP_SYSRQ ? SYSRQ_MORE : 1);
 }
 
-static struct job *
-power_job(const struct request *r, enum wire_op op, struct domain *d)
+static bool
+is_sysrq(const struct request *r)
 {
-	const struct wire_power *power = &r->msg->u.power;
-	struct job *job = job_new(r->broker, op, r->customer->name,
-	    r->customer->name, r->guest->name, d);
+	return r->msg->head.type == WIRE_SYSRQ;
+}
 
-	if (job == NULL)
-		return NULL;
-	if (op == WIRE_OP_SYSRQ)
-		job->key = (char)r->msg->u.sysrq.key;
-	if (job->kind->wait_s == 0)
-		return job;
-	job->wait_s = power->wait_s == 0 ? job->kind->wait_s :
-	    power->wait_s > WAIT_MAX_S ? WAIT_MAX_S : power->wait_s;
-	job->force = (power->flags & WIRE_POWER_FORCE) != 0;
-	return job;
+static uint64_t
+token_of(const struct request *r)
+{
+	return is_sysrq(r) ? r->msg->u.sysrq.token : r->msg->u.power.token;
+}
+
+bool
+power_again(struct request *r)
+{
+	struct job *job = job_by_token(r->broker, r->customer->name,
+	    token_of(r));
+
+	if (job == NULL || strcmp(job->verb, r->operation->name) != 0 ||
+	    strcmp(job->guest, r->guest->name) != 0)
+		return false;
+	job_attach(job, r->connection, r->msg->head.id, job->guest);
+	return true;
 }
 
 static void
-power_accept(const struct request *r, struct job *job)
+fill(struct job *job, const struct request *r)
 {
-	struct wire_job answer = { .zero = 0 };
+	const struct wire_power *power = &r->msg->u.power;
 
-	job_wait(job, r->connection, r->msg->head.id);
-	(void)text_copy(answer.ref, sizeof(answer.ref), job->ref);
-	answer.deadline_ms = job->kind->deadline_ms + job->wait_s * 1000;
-	if (job->force)
-		answer.deadline_ms += job_kind(job->kind->force)->deadline_ms;
-	connection_send(r->connection, WIRE_JOB, r->msg->head.id, &answer);
+	job->token = token_of(r);
+	if (is_sysrq(r) && sysrq_right(r->msg->u.sysrq.key) != RIGHT_NONE)
+		job->key = (char)r->msg->u.sysrq.key;
+	if (job->kind->wait_s == 0)
+		return;
+	job->wait_s = power->wait_s == 0 ? job->kind->wait_s :
+	    power->wait_s > WAIT_MAX_S ? WAIT_MAX_S : power->wait_s;
+	job->force = (power->flags & WIRE_POWER_FORCE) != 0;
+}
+
+void
+power_prepare(struct request *r)
+{
+	enum wire_op op = job_op(r->operation->name);
+	struct domain *d = state_of(r->broker, r->guest->domain);
+
+	if (d == NULL)
+		return;
+	r->job = job_new(r->broker, op, r->customer->name, r->customer->name,
+	    r->guest->name, d);
+	if (r->job == NULL)
+		return;
+	fill(r->job, r);
+	r->job->audit_mark = journal_audit_mark(r->broker);
+	if (journal_job_save(r->job) == -1) {
+		job_drop(r->job);
+		r->job = NULL;
+	}
+	point("broker-journalled");
+}
+
+void
+power_refuse(struct job *job, int err)
+{
+	job->err = err;
+	job->audit_mark = journal_audit_mark(job->broker);
+	(void)journal_job_save(job);
 }
 
 int
-power_request(struct request *r, enum wire_op op)
+power_request(struct request *r)
 {
-	struct domain *d = state_of(r->broker, r->guest->domain);
-	struct job *job;
+	struct job *job = r->job, *holder, *next;
+	struct domain *d;
 	int err;
 
-	if (d == NULL)
-		return VPSH_ERR_MEMORY_HOST;
-	if ((err = check_domain(r, op, d)) != VPSH_OK)
-		return err;
-	if (already_so(r, op, d))
-		return VPSH_OK;
-	if ((err = check_holder(r, op, d)) != VPSH_OK)
-		return err;
-	r->args.number = state_rate(&d->rates[job_kind(op)->rate],
-	    allowance(r, op));
-	if (r->args.number != 0)
-		return VPSH_ERR_RATE;
-	job = power_job(r, op, d);
 	if (job == NULL)
 		return VPSH_ERR_MEMORY_HOST;
-	if (op == WIRE_OP_START || op == WIRE_OP_RESET)
-		state_restart_reset(d);
+	d = job->domain;
+	if ((err = check_domain(r, job->op, d)) != VPSH_OK ||
+	    (err = check_holder(r, job->op, d)) != VPSH_OK)
+		return err;
+	r->args.number = state_domain_rate(r->broker, d, job->kind->rate,
+	    allowance(r, job->op));
+	if (r->args.number != 0)
+		return VPSH_ERR_RATE;
+	if (job->op == WIRE_OP_START || job->op == WIRE_OP_RESET)
+		state_restart_reset(r->broker, d);
+	r->job = NULL;
 	point("broker-made");
-	power_accept(r, job);
-	power_begin(job);
+	holder = d->holder;
+	next = d->next;
+	if (holder == NULL)
+		job_hold(job);
+	else
+		job_hold_next(job);
+	/* What its client is told is so, whoever dies now. */
+	job_attach(job, r->connection, r->msg->head.id, job->guest);
+	power_begin(job, holder, next);
 	return VPSH_OK;
 }

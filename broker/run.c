@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/point.h"
 #include "broker/broker.h"
@@ -12,6 +13,9 @@
 #define PAUSED_MS	3000	/* for the console to have read it empty */
 #define LEAVE_MS	5000	/* for a worker to end after its result */
 #define LOOK_MS		2000	/* for the watcher to see what was done */
+#define RECOVER_MS	120000	/* to see to what a dead worker has left */
+#define RECOVER_BOOT_MS	420000	/* the same, with a boot in it */
+#define RECOVERIES	2	/* of which the first may die, too */
 
 void
 run_kill(const struct job *job)
@@ -19,6 +23,15 @@ run_kill(const struct job *job)
 	const struct wire_jobid id = { job->number };
 
 	channel_send(job->broker->supervisor, WIRE_KILL, 0, &id, -1);
+}
+
+void
+run_kill_dead(const struct job *job)
+{
+	const struct wire_jobid of = { job->of };
+
+	if (job->of != 0 && job->taken_up)
+		channel_send(job->broker->supervisor, WIRE_KILL, 0, &of, -1);
 }
 
 static void
@@ -52,7 +65,8 @@ run_phase(struct job *job, const struct wire_phase *phase)
 		    job->op == WIRE_OP_REBOOT;
 	if (phase->phase == WIRE_PHASE_CREATED && job->kind->creates)
 		job->created = *phase;
-	else if (phase->phase != WIRE_PHASE_PAUSED || !job->kind->stops)
+	else if (phase->phase != WIRE_PHASE_PAUSED ||
+	    (!job->kind->stops && job->of == 0))
 		return false;
 	job->phase = phase->phase;
 	follow_changed(b, job->domain);
@@ -92,8 +106,9 @@ worker_frame(void *arg, const struct wire_msg *msg, int *fd)
 	job->phase = 0;
 	job->err = msg->u.result.err;
 	job->value = msg->u.result.number;
+	memcpy(job->said, msg->u.result.text, sizeof(job->said));
 	if (job->err != VPSH_OK)
-		log_warn("%s of %s (%s) failed, ref %s: %s", job->kind->verb,
+		log_warn("%s of %s (%s) failed, ref %s: %s", job->verb,
 		    job->domain->name, job->customer, job->ref,
 		    msg->u.result.text);
 	job_timer(job, LEAVE_MS);
@@ -114,13 +129,62 @@ worker_closed(void *arg, const char *why)
 	run_kill(job);
 }
 
-void
-run_start(struct job *job)
+/*
+ * A worker for this job, which is told to do op.  The journal has it first:
+ * whoever finds it there without a worker only looks once too often.
+ */
+static int
+run_worker(struct job *job, enum wire_op op, uint32_t lock_s,
+    uint32_t deadline_ms)
 {
 	static const struct channel_ops ops = { .frame = worker_frame,
 		.closed = worker_closed };
 	struct broker *b = job->broker;
-	struct wire_run run = { .op = (uint32_t)job->op };
+	struct wire_run run = { .job = b->last_job + 1, .op = (uint32_t)op,
+		.key = (uint32_t)job->key, .lock_s = lock_s,
+		.flags = job->run_flags, .until_ms = job->until_ms };
+
+	job->number = run.job;
+	(void)journal_job_save(job);
+	if (job->of != 0)
+		point("broker-recovering");
+	job->worker = broker_spawn(b, WIRE_WORKER_RUN, deadline_ms, &ops, job,
+	    &job->number);
+	if (job->worker == NULL)
+		return -1;
+	if (op == WIRE_OP_RECOVER) {
+		run.of = job->of;
+		run.of_op = (uint32_t)job->op;
+	}
+	memcpy(run.ref, job->ref, sizeof(run.ref));
+	memcpy(run.customer, job->customer, sizeof(run.customer));
+	memcpy(run.guest, job->guest, sizeof(run.guest));
+	memcpy(run.text, job->text, sizeof(run.text));
+	if (op != WIRE_OP_RECOVER && job->domain->present)
+		memcpy(run.uuid, job->domain->now.uuid, sizeof(run.uuid));
+	channel_send(job->worker, WIRE_RUN, 0, &run, -1);
+	point("broker-spawned");
+	return 0;
+}
+
+/* It waited, without anybody who saw what became of its guest. */
+static bool
+is_past(const struct job *job)
+{
+	const struct domain *d = job->domain;
+
+	if (!job->taken_up || job->op == WIRE_OP_START ||
+	    job->op >= WIRE_OP_RECOVER)
+		return false;
+	if (!d->present)
+		return job->op == WIRE_OP_DEATH;
+	return job->boot != 0 && job->boot != d->now.boot;
+}
+
+void
+run_start(struct job *job)
+{
+	struct broker *b = job->broker;
 
 	if (job->forced && death_obeyed(job))
 		return;
@@ -128,25 +192,39 @@ run_start(struct job *job)
 		job_end(job, VPSH_ERR_REVOKED, 0);
 		return;
 	}
-	job->worker = broker_spawn(b, WIRE_WORKER_RUN, job->kind->deadline_ms,
-	    &ops, job, &job->number);
-	if (job->worker == NULL) {
-		job_end(job, VPSH_ERR_MEMORY_HOST, 0);
+	if (is_past(job)) {
+		job_end(job, job->op == WIRE_OP_DEATH ? VPSH_OK :
+		    VPSH_ERR_BOOT, 0);
 		return;
 	}
 	job->state = JOB_RUNNING;
 	job->turn = ++b->jobs.turns;
+	job->deadline_ms = clock_boot_ms() + job->kind->deadline_ms;
 	if (job->kind->creates)
 		b->jobs.creating++;
-	run.job = job->number;
-	run.key = (uint32_t)job->key;
-	memcpy(run.ref, job->ref, sizeof(run.ref));
-	memcpy(run.customer, job->customer, sizeof(run.customer));
-	memcpy(run.guest, job->guest, sizeof(run.guest));
-	if (job->domain->present)
-		memcpy(run.uuid, job->domain->now.uuid, sizeof(run.uuid));
-	channel_send(job->worker, WIRE_RUN, 0, &run, -1);
-	point("broker-spawned");
+	if (run_worker(job, job->op, 0, job->kind->deadline_ms) == -1)
+		job_end(job, VPSH_ERR_MEMORY_HOST, 0);
+}
+
+/*
+ * The dead one may be alive: one that lost its broker goes on, and has the
+ * guest's lock until it is done or its time is over.
+ */
+void
+run_recover(struct job *job)
+{
+	int64_t left = (job->deadline_ms - clock_boot_ms()) / 1000;
+	int64_t most = job->kind->deadline_ms / 1000;
+	uint32_t lock_s = (uint32_t)(left < 1 ? 1 : left < most ? left : most);
+
+	if (job->of == 0)
+		job->of = job->number;
+	job->has_result = false;
+	job->phase = 0;
+	evtimer_del(job->timer);
+	if (run_worker(job, WIRE_OP_RECOVER, lock_s, lock_s * 1000 +
+	    (job->op == WIRE_OP_DEATH ? RECOVER_BOOT_MS : RECOVER_MS)) == -1)
+		job_end(job, VPSH_ERR_WORKER, 0);
 }
 
 /*
@@ -199,6 +277,28 @@ run_timer(struct job *job)
 		run_kill(job);
 }
 
+/* It said nothing of how it ended. */
+static void
+worker_died(struct job *job, const struct wire_gone *gone)
+{
+	if (job->of == 0 && gone->status == -1) {
+		job_end(job, VPSH_ERR_MEMORY_HOST, 0);
+		return;
+	}
+	if (job->recoveries == RECOVERIES) {
+		job_end(job, VPSH_ERR_WORKER, 0);
+		return;
+	}
+	job->late |= job->of == 0 && gone->killed != 0;
+	job->recoveries++;
+	channel_free(job->worker);
+	job->worker = NULL;
+	log_warn("the worker of %s of %s (%s) died, ref %s: another one sees "
+	    "to what it left", job->verb, job->domain->name, job->customer,
+	    job->ref);
+	run_recover(job);
+}
+
 void
 run_worker_gone(struct broker *b, const struct wire_gone *gone)
 {
@@ -212,15 +312,17 @@ run_worker_gone(struct broker *b, const struct wire_gone *gone)
 		return;
 	point("broker-worker-gone");
 	channel_drain(job->worker);
+	/* One that had not even begun must not do so now. */
+	if (job->has_result)
+		run_kill_dead(job);
 	if (job->broken_off)
 		job_end(job, VPSH_ERR_FAILED, 0);
-	else if (!job->has_result && gone->status == -1)
-		job_end(job, VPSH_ERR_MEMORY_HOST, 0);
-	else if (!job->has_result && gone->killed)
-		job_end(job, VPSH_ERR_TIMEOUT, job->kind->deadline_ms / 1000);
 	else if (!job->has_result)
-		job_end(job, VPSH_ERR_WORKER, 0);
-	else if (job->err == VPSH_OK && job->wait_s != 0)
+		worker_died(job, gone);
+	else if (job->late && job->err != VPSH_OK)
+		job_end(job, VPSH_ERR_TIMEOUT, job->kind->deadline_ms / 1000);
+	else if (job->err == VPSH_OK && job->wait_s != 0 &&
+	    job->value != JOB_WAS_SO)
 		job_watch(job);
 	else if (job->err == VPSH_OK && job->kind->looks &&
 	    channel_ready(b->watcher))

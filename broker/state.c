@@ -29,6 +29,7 @@ state_of(struct broker *b, const char *name)
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return NULL;
+	d->slot = -1;
 	(void)text_copy(d->name, sizeof(d->name), name);
 	TAILQ_INSERT_TAIL(&b->domains.list, d, link);
 	return d;
@@ -45,6 +46,7 @@ state_prune(struct broker *b)
 		    policy_by_domain(b->policy, d->name) != NULL)
 			continue;
 		TAILQ_REMOVE(&b->domains.list, d, link);
+		journal_domain_drop(b, d);
 		free(d);
 	}
 }
@@ -57,6 +59,7 @@ state_shown(const struct broker *b, const struct domain *d)
 	if (!d->present) {
 		/* Few boot again after a poweroff; one that does will show. */
 		if (d->holder != NULL && d->holder->kind->creates &&
+		    d->holder->op < WIRE_OP_RECOVER &&
 		    !(d->holder->op == WIRE_OP_DEATH && d->poweroff))
 			return WIRE_STATE_STARTING;
 		return d->suspended ? WIRE_STATE_SAVED : WIRE_STATE_OFF;
@@ -106,6 +109,37 @@ state_rate(struct rate *rate, int per_minute)
 	return 0;
 }
 
+int
+state_domain_rate(struct broker *b, struct domain *d, enum rate_class class,
+    int per_minute)
+{
+	int left = state_rate(&d->rates[class], per_minute);
+
+	if (left == 0)
+		journal_domain_save(b, d);
+	return left;
+}
+
+/* Whether its time is over is for the watcher to say, and for the clock. */
+bool
+state_held(const struct domain *d, char *text, size_t size)
+{
+	char until[CLOCK_RFC3339_LEN];
+
+	if (d->now.held[0] == '\0' || (d->now.held_until_ms != 0 &&
+	    d->now.held_until_ms <= clock_wall_ms()))
+		return false;
+	if (d->now.held_until_ms == 0) {
+		(void)text_copy(text, size, d->now.held);
+		return true;
+	}
+	clock_rfc3339(d->now.held_until_ms, until);
+	/* 2026-01-31T09:00:00.000Z */
+	(void)text_format(text, size, "%s, until %.10s %.5s UTC",
+	    d->now.held, until, until + 11);
+	return true;
+}
+
 bool
 state_restart_allowed(const struct domain *d)
 {
@@ -115,10 +149,11 @@ state_restart_allowed(const struct domain *d)
 }
 
 void
-state_restart_reset(struct domain *d)
+state_restart_reset(struct broker *b, struct domain *d)
 {
 	memset(d->restarts_ms, 0, sizeof(d->restarts_ms));
 	d->looping = d->died = d->reboots = false;
+	journal_domain_save(b, d);
 }
 
 int32_t
@@ -155,6 +190,7 @@ void
 state_watcher_new(struct broker *b)
 {
 	log_info("the watcher is there");
+	health_watcher(b);
 	b->domains.watcher++;
 	b->domains.missed = false;
 	b->domains.answered = b->domains.asked;
@@ -180,6 +216,24 @@ note_restart(struct domain *d)
 	d->restarts_ms[STATE_RESTARTS - 1] = clock_ms();
 }
 
+/* It is up: an end of its that was seen to is past. */
+static void
+note_boot(struct broker *b, struct domain *d, const struct wire_domain *now)
+{
+	bool buried = d->buried != 0 && now->domid == d->buried;
+	bool booted = now->boot != d->now.boot && (d->looping || d->died);
+
+	if (now->reason != WIRE_REASON_NONE || (!buried && !booted))
+		return;
+	if (booted && d->died)
+		note_restart(d);
+	if (booted)
+		d->looping = false;
+	if (buried)
+		d->buried = 0;
+	journal_domain_save(b, d);
+}
+
 /* Is there more to it than what it used meanwhile? */
 static bool
 is_change(const struct domain *d, const struct wire_domain *now)
@@ -202,13 +256,10 @@ state_domain(struct broker *b, const struct wire_domain *now)
 	    now->reason > WIRE_REASON_DESTROYED ||
 	    (d = state_of(b, now->domain)) == NULL)
 		return;
-	if (now->boot != d->now.boot && now->reason == WIRE_REASON_NONE) {
-		d->looping = false;
-		if (d->died)
-			note_restart(d);
-	}
-	if (now->domid == d->buried && now->reason == WIRE_REASON_NONE)
-		d->buried = 0;
+	note_boot(b, d, now);
+	/* What a hold refused is not put off any longer. */
+	if (d->now.held[0] != '\0' && now->held[0] == '\0')
+		d->unburied_ms = 0;
 	note_cpu(&d->cpu, now);
 	change = is_change(d, now);
 	d->now = *now;
@@ -237,6 +288,7 @@ state_gone(struct broker *b, const struct wire_domain *last)
 	d->present = false;
 	d->suspended = last->reason == WIRE_REASON_SUSPEND ||
 	    last->state == WIRE_STATE_SAVED;
+	autostart_domain(b, d, (enum wire_autostart)last->autostart);
 	follow_changed(b, d);
 	job_domain_changed(b, d);
 }
@@ -251,6 +303,8 @@ state_scanned(struct broker *b, const struct wire_serial *result)
 		return;
 	b->domains.answered = result->serial;
 	b->domains.known = result->ok != 0;
+	if (b->domains.known)
+		health_xen(b);
 	if (b->domains.known != known)
 		follow_changed(b, NULL);
 	/*
@@ -258,15 +312,21 @@ state_scanned(struct broker *b, const struct wire_serial *result)
 	 * died before Xen was known to answer is looked at now.
 	 */
 	TAILQ_FOREACH(d, &b->domains.list, link) {
-		if (!b->domains.known || !d->present)
+		if (!b->domains.known || (!d->present && d->watch == NULL))
 			continue;
-		d->present = d->watcher == b->domains.watcher;
-		if (!d->present)
+		if (d->present && d->watcher != b->domains.watcher) {
+			d->present = false;
 			follow_changed(b, d);
+		}
 		job_domain_changed(b, d);
 	}
+	if (b->domains.known && !known)
+		job_pump(b);
+	autostart_scanned(b);
+	later_check(b);
 	more = run_scanned(b, result->serial);
 	more |= look_scanned(b, result->serial);
+	more |= operator_scanned(b, result->serial);
 	if (more && b->domains.asked == b->domains.answered)
 		scan(b);
 }

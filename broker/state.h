@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/policy.h"
@@ -50,10 +51,12 @@ struct domain {
 	struct wire_domain	 now;		/* the watcher's last word */
 	unsigned		 watcher;	/* which watcher said it */
 	bool			 present;
+	enum wire_autostart	 autostart;	/* said, and not seen to yet */
 	bool			 suspended;	/* it was saved last */
 	struct job		*holder;	/* runs or queues, holds it */
 	struct job		*next;		/* a destroy that waits */
 	struct job		*watch;		/* waits for the guest */
+	int			 slot;		/* of the journal; -1: none */
 	char			 last[WIRE_TEXT]; /* how the last job failed */
 	int64_t			 last_ms;
 	/* The newest console: one may be ready before its job says so. */
@@ -76,6 +79,7 @@ struct domain {
 struct domains {
 	TAILQ_HEAD(, domain)	 list;
 	unsigned		 watcher;	/* counts watchers */
+	unsigned		 autostarted;	/* the last of them served */
 	uint32_t		 asked;		/* serial of the newest scan */
 	uint32_t		 answered;
 	bool			 known;		/* Xen answered this watcher */
@@ -97,6 +101,12 @@ enum wire_state state_shown(const struct broker *b, const struct domain *d);
 int32_t	 state_cpu(const struct domain *d);
 
 /*
+ * The operator wants it left alone: why, and until when if that is known,
+ * in text; or false.
+ */
+bool	 state_held(const struct domain *d, char *text, size_t size);
+
+/*
  * Have the watcher look.  Returns the serial to wait for: a scan under way
  * may have passed the domain in question already, so only one that begins
  * later says how it is now.
@@ -108,11 +118,14 @@ uint32_t state_scan(struct broker *b);
  * it may.
  */
 int	 state_rate(struct rate *rate, int per_minute);
+/* The same of something that is done to a domain. */
+int	 state_domain_rate(struct broker *b, struct domain *d,
+	    enum rate_class class, int per_minute);
 
 /* Will it be booted again after this death?  No: it dies too often. */
 bool	 state_restart_allowed(const struct domain *d);
 /* Somebody boots it who knows: from here on deaths count anew. */
-void	 state_restart_reset(struct domain *d);
+void	 state_restart_reset(struct broker *b, struct domain *d);
 
 void	 state_watcher_new(struct broker *b);
 void	 state_watcher_lost(struct broker *b);

@@ -204,7 +204,7 @@ viewer_attach(struct request *r)
 		r->args.detail = "as many sessions as may look at it";
 		return VPSH_ERR_BUSY;
 	}
-	r->args.number = state_rate(&d->rates[RATE_CONSOLE],
+	r->args.number = state_domain_rate(b, d, RATE_CONSOLE,
 	    CONSOLES_PER_MINUTE);
 	if (r->args.number != 0)
 		return VPSH_ERR_RATE;
@@ -219,4 +219,15 @@ viewer_attach(struct request *r)
 	record(b, v, "attach");
 	grant(r, v, d, pair);
 	return VPSH_OK;
+}
+
+uint32_t
+viewer_count(const struct broker *b)
+{
+	const struct viewer *v;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(v, &b->viewers.list, link)
+		n += v->connection != NULL;
+	return n;
 }

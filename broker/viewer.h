@@ -39,6 +39,9 @@ void	 viewer_forget_connection(struct broker *b,
 void	 viewer_describe(const struct broker *b, const struct connection *c,
 	    struct wire_session *out);
 
+/* So many are looking. */
+uint32_t viewer_count(const struct broker *b);
+
 /* The policy changed: end what is not allowed any more. */
 void	 viewer_recheck_all(struct broker *b);
 

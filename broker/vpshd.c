@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/point.h"
 #include "base/sandbox.h"
 #include "base/text.h"
@@ -50,12 +51,12 @@ static const int child_caps[] = {
 
 /* The run-time folders, unless tmpfiles.d made them, and our lock. */
 static void
-prepare_run(const char *run)
+prepare_run(struct vpshd *d, const char *run)
 {
 	static const char *const folders[] = { "", "/ring", "/lock" };
 	char path[PATH_MAX];
 	size_t i;
-	int fd;
+	int fd = VPSHD_LOCK;
 
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		(void)text_format(path, sizeof(path), "%s%s", run, folders[i]);
@@ -63,17 +64,18 @@ prepare_run(const char *run)
 			fatal("cannot make %s: %m", path);
 	}
 	(void)text_format(path, sizeof(path), "%s/vpshd.lock", run);
-	/* Held until we exit. */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+	/* Held until we exit, through every renewal. */
+	if (d->renewed_ms == 0)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
+	if (fd != VPSHD_LOCK || flock(fd, LOCK_EX | LOCK_NB) == -1)
 		fatal("cannot lock %s; is another vpshd running? %m", path);
 }
 
 /* Listen, or tidy up.  0666: it is the kernel that says who connects. */
 static void
-doors(struct vpshd *d, const char *run, bool listening)
+doors(const char *run, gid_t operators, bool listening)
 {
-	struct group *g = geteuid() == 0 ? getgrnam("vpsh-operator") : NULL;
 	char path[PATH_MAX];
 	int i;
 
@@ -82,8 +84,8 @@ doors(struct vpshd *d, const char *run, bool listening)
 		    i == 0 ? "broker" : "operator");
 		if (!listening)
 			unlink(path);
-		else if ((d->doors[i] = fd_listen(path, i == 0 ? 0666 : 0660,
-		    i == 0 || g == NULL ? getegid() : g->gr_gid)) == -1)
+		else if (fd_listen(path, i == 0 ? 0666 : 0660,
+		    i == 0 ? getegid() : operators) != VPSHD_DOOR + i)
 			fatal("cannot listen on %s: %m", path);
 	}
 }
@@ -95,8 +97,7 @@ on_chld(evutil_socket_t number, short what, void *arg)
 
 	(void)number;
 	(void)what;
-	child_reap_all(d);
-	worker_reap_all(d);
+	process_reap_all(d);
 	if (d->stopping && !child_any(d))
 		event_base_loopbreak(d->base);
 }
@@ -107,8 +108,17 @@ on_term(evutil_socket_t number, short what, void *arg)
 	struct vpshd *d = arg;
 
 	log_info("stopping on signal %d", (int)number);
+	notify_manager("STOPPING=1");
 	child_stop_all(d);
 	on_chld(number, what, arg);
+}
+
+static void
+on_hup(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	renew(arg);
 }
 
 static void
@@ -120,31 +130,53 @@ watch_signal(struct vpshd *d, int number, event_callback_fn callback)
 		fatal("cannot watch signal %d", number);
 }
 
+static bool
+options(struct vpshd *d, int argc, char **argv)
+{
+	long long ms = 0;
+	int c;
+
+	while ((c = getopt(argc, argv, "p:r:x:")) != -1) {
+		if (c == 'p')
+			d->prefix = optarg;
+		else if (c == 'x')
+			d->libexec = optarg;
+		else if (c != 'r' ||
+		    text_number(optarg, 1, INT64_MAX, &ms) == -1)
+			return false;
+	}
+	d->renewed_ms = ms;
+	return optind == argc;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct vpshd d;
 	char run[PATH_MAX - 32];
-	int c;
+	struct group *g;
 
 	d.libexec = VPSH_LIBEXEC;
-	while ((c = getopt(argc, argv, "p:x:")) == 'p' || c == 'x')
-		*(c == 'p' ? &d.prefix : &d.libexec) = optarg;
-	if (c != -1 || optind != argc) {
+	if (!options(&d, argc, argv)) {
 		fprintf(stderr, "usage: vpshd [-p prefix] [-x libexecdir]\n");
 		return 2;
 	}
 
-	/* 1. What the start-up needs. */
-	fd_close_from(3);
-	log_open("vpshd", d.prefix != NULL);
-	point_open(d.prefix);
+	/* 1. What the start-up needs, the descriptors that stay first. */
+	log_open("vpshd", true);
+	g = geteuid() == 0 ? getgrnam("vpsh-operator") : NULL;
+	fd_close_from(d.renewed_ms == 0 ? VPSHD_LOCK : VPSHD_KEPT_END);
+	renew_init(&d);
 	umask(022);
 	if (text_format(run, sizeof(run), "%s%s", d.prefix != NULL ?
 	    d.prefix : "", VPSH_RUN) == -1)
 		fatal("%s: too long", d.prefix);
-	prepare_run(run);
-	doors(&d, run, true);
+	prepare_run(&d, run);
+	if (d.renewed_ms == 0)
+		doors(run, g != NULL ? g->gr_gid : getegid(), true);
+	log_open("vpshd", d.prefix != NULL);
+	point_open(d.prefix);
+	process_init(&d, run);
 
 	/* 2. Privilege: uid 0 stays, most of what it means goes. */
 	if (chdir("/") == -1)
@@ -160,10 +192,12 @@ main(int argc, char **argv)
 	watch_signal(&d, SIGCHLD, on_chld);
 	watch_signal(&d, SIGTERM, on_term);
 	watch_signal(&d, SIGINT, on_term);
+	watch_signal(&d, SIGHUP, on_hup);
 	if (worker_init_all(&d) == -1 || child_init_all(&d) == -1)
 		fatal("no memory");
+	process_reap_all(&d);	/* who ended while we were renewed */
 	event_base_dispatch(d.base);
-	doors(&d, run, false);
+	doors(run, 0, false);
 	log_info("stopped");
 	return 0;
 }

@@ -7,13 +7,18 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/notify.h"
+#include "base/point.h"
 #include "broker/vpshd.h"
 
 #define DELAY_MIN_MS	100	/* before the next start */
-#define DELAY_MAX_MS	30000
+#define DELAY_MAX_MS	3000
 #define SETTLED_MS	10000	/* lived so long: not a failing start */
 #define HELLO_MS	30000	/* emulated machines are slow */
 #define STOP_MS		5000	/* to exit once its socket is closed */
+#define BEFORE_MS	20	/* look again whether it has */
+#define PING_MS		10000
+#define PINGS_MAX	3	/* unanswered; the watcher may block a while */
 
 enum { BROKER, CONSOLE, WATCH };
 
@@ -75,22 +80,68 @@ introduce(struct process *a, struct process *b)
 	fd_close(&pair[1]);
 }
 
+/* Once all are there; one that failed already is no reason to wait. */
+static void
+child_tell_ready(struct vpshd *d)
+{
+	const struct process *c = d->children;
+
+	while (c < d->children + VPSHD_CHILDREN &&
+	    (c->greeted || (c->delay_ms != 0 && c->role != WIRE_ROLE_BROKER)))
+		c++;
+	if (d->ready || c < d->children + VPSHD_CHILDREN)
+		return;
+	d->ready = true;
+	notify_manager("READY=1");
+}
+
+static void
+child_ping(struct process *c)
+{
+	const struct wire_serial ping = { ++c->pings, 0 };
+
+	if (c->pings > PINGS_MAX) {
+		child_kill(c, "does not answer");
+		return;
+	}
+	process_timer(c, PING_MS);
+	child_send(c, WIRE_PING, &ping, -1);
+}
+
 static void
 child_welcome(struct process *c)
 {
 	struct wire_listener door = { WIRE_DOOR_CUSTOMERS };
 	struct process *other = c->vpshd->children;
 
+	point("supervisor-welcome");
 	log_info("%s runs (pid %d)", c->program, (int)c->pid);
 	c->greeted = true;
-	evtimer_del(c->timer);
+	c->pings = 0;
+	child_ping(c);
 	for (; c->role == WIRE_ROLE_BROKER && door.door <= VPSHD_DOORS;
 	     door.door++)
 		child_send(c, WIRE_LISTENER, &door,
-		    c->vpshd->doors[door.door - 1]);
+		    VPSHD_DOOR + (int)door.door - 1);
 	for (; other < c->vpshd->children + VPSHD_CHILDREN; other++)
 		if (other != c && other->greeted && c->greeted)
 			introduce(c, other);
+	child_tell_ready(c->vpshd);
+}
+
+/* What is installed has changed; or it was not we who changed with it. */
+static void
+child_foreign(struct process *c, const char *build)
+{
+	bool helps = renew_helps(c->vpshd);
+
+	log_error("%s is of build %s, this is %s: %s", c->program, build,
+	    VPSH_BUILD, helps ? "starting what is installed now" :
+	    "is the upgrade half done?");
+	child_close(c);
+	process_kill(c);
+	if (helps)
+		renew(c->vpshd);
 }
 
 /* Returns false for what this child has no business to send. */
@@ -98,9 +149,17 @@ static bool
 child_frame(struct process *c, const struct wire_msg *msg, int fd)
 {
 	if (!c->greeted && msg->head.type == WIRE_HELLO &&
-	    msg->u.hello.role == (uint32_t)c->role &&
-	    wire_hello_same(&msg->u.hello)) {
-		child_welcome(c);
+	    msg->u.hello.role == (uint32_t)c->role) {
+		if (wire_hello_same(&msg->u.hello))
+			child_welcome(c);
+		else
+			child_foreign(c, msg->u.hello.build);
+		return true;
+	}
+	if (c->greeted && msg->head.type == WIRE_PONG) {
+		c->pings = 0;
+		if (c->role == WIRE_ROLE_BROKER)
+			notify_manager("WATCHDOG=1");
 		return true;
 	}
 	if (!c->greeted || c->role != WIRE_ROLE_BROKER)
@@ -142,6 +201,7 @@ child_later(struct process *c)
 	if (c->delay_ms > DELAY_MAX_MS)
 		c->delay_ms = DELAY_MAX_MS;
 	process_timer(c, c->delay_ms);
+	child_tell_ready(c->vpshd);
 }
 
 static void
@@ -151,6 +211,11 @@ child_start(struct process *c)
 	int pair[2] = { -1, -1 };
 
 	c->started_ms = clock_ms();
+	if (process_outlived(c,
+	    c->started_ms - c->vpshd->started_ms > STOP_MS)) {
+		process_timer(c, BEFORE_MS);
+		return;
+	}
 	if (fd_pair(pair) == 0 && process_start(c, pair[1]) == 0)
 		c->fd = pair[0];
 	else
@@ -178,6 +243,8 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 	(void)what;
 	if (c->pid == 0)
 		child_start(c);
+	else if (c->greeted)
+		child_ping(c);
 	else
 		child_kill(c, "did not do what it should in time");
 }
@@ -204,26 +271,16 @@ child_init_all(struct vpshd *d)
 }
 
 void
-child_reap_all(struct vpshd *d)
+child_gone(struct process *c, pid_t pid, int status)
 {
-	struct process *c;
-	pid_t pid;
-	int status;
-
-	for (c = d->children; c < d->children + VPSHD_CHILDREN; c++) {
-		pid = c->pid;
-		if (!process_reap(c, &status))
-			continue;
-		log_warn("%s (pid %d) ended, %s %d", c->program, (int)pid,
-		    WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status) :
-		    WEXITSTATUS(status));
-		child_close(c);
-		if (c->role == WIRE_ROLE_BROKER)
-			worker_orphan_all(d);
-		if (!d->stopping)
-			child_later(c);
-	}
+	log_warn("%s (pid %d) ended, %s %d", c->program, (int)pid,
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	child_close(c);
+	if (c->role == WIRE_ROLE_BROKER)
+		worker_orphan_all(c->vpshd);
+	if (!c->vpshd->stopping)
+		child_later(c);
 }
 
 bool

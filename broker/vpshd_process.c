@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/alive.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/point.h"
@@ -14,6 +16,7 @@
 #include "broker/vpshd.h"
 
 #define CONTROL_FD	3
+#define ALIVE_FD	4	/* children only */
 #define DEADLINE_MAX_MS	(30 * 60 * 1000)
 
 /*
@@ -27,6 +30,56 @@ static char *const environment[] = {
 	"LIBXL_BOOTLOADER_USER=vpsh-pygrub",
 	NULL
 };
+
+/* By their inodes: the broker's workers are of its build, come what may. */
+static const char *const files[VPSHD_FILES] = { "vpsh-broker", "vpsh-domain" };
+
+void
+process_init(struct vpshd *d, const char *run)
+{
+	char path[PATH_MAX];
+	int i;
+
+	(void)text_format(path, sizeof(path), "%s/children.lock", run);
+	d->alive = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
+	if (d->alive == -1)
+		fatal("cannot open %s: %m", path);
+	for (i = 0; i < VPSHD_FILES; i++) {
+		(void)text_format(path, sizeof(path), "%s/%s", d->libexec,
+		    files[i]);
+		d->files[i] = open(path, O_PATH | O_CLOEXEC);
+	}
+	d->started_ms = clock_ms();
+}
+
+/* In the new process: what it is to have, and its program. */
+static void
+process_become(const struct process *p, int fd, char *argv[])
+{
+	char *const *env = environment;
+
+#ifdef VPSH_TEST_HOOKS
+	env = environ;	/* which hook is in it */
+#endif
+	signal(SIGPIPE, SIG_DFL);
+	if (setpgid(0, 0) == -1 || dup2(fd, CONTROL_FD) == -1)
+		_exit(126);
+	if (p->role == 0) {
+		if (fd_cloexec_from(CONTROL_FD + 1) == -1)
+			_exit(126);
+		execveat(p->file, "", argv, env, AT_EMPTY_PATH);
+	} else {
+		if (dup2(p->vpshd->alive, ALIVE_FD) == -1)
+			_exit(126);
+		/* In this order: closing another one would let go. */
+		fd_close_from(ALIVE_FD + 1);
+		if (alive_hold(ALIVE_FD, p->role) == -1)
+			_exit(126);
+	}
+	execve(argv[0], argv, env);
+	_exit(127);
+}
 
 int
 process_start(struct process *p, int fd)
@@ -45,24 +98,27 @@ process_start(struct process *p, int fd)
 	argv[n] = (char *)p->word;
 
 	p->pid = fork();
-	if (p->pid == -1)
+	if (p->pid == 0)
+		process_become(p, fd, argv);
+	if (p->pid == -1) {
 		p->pid = 0;
-	else if (p->pid > 0) {
-		(void)setpgid(p->pid, p->pid); /* whoever is first */
-		return 0;
-	} else {
-		signal(SIGPIPE, SIG_DFL);
-		if (setpgid(0, 0) == -1 || (fd == CONTROL_FD ?
-		    fcntl(fd, F_SETFD, 0) : dup2(fd, CONTROL_FD)) == -1)
-			_exit(126);
-		fd_close_from(CONTROL_FD + 1);
-#ifdef VPSH_TEST_HOOKS
-		execv(path, argv);	/* which hook is in the environment */
-#endif
-		execve(path, argv, environment);
-		_exit(127);
+		return -1;
 	}
-	return -1;
+	(void)setpgid(p->pid, p->pid); /* whoever is first */
+	return 0;
+}
+
+bool
+process_outlived(const struct process *p, bool end)
+{
+	pid_t pid = alive_who(p->vpshd->alive, p->role);
+
+	if (pid > 0 && end) {
+		log_error("%s (pid %d) of an earlier vpshd does not end: "
+		    "killed", p->program, (int)pid);
+		alive_end(p->vpshd->alive, p->role, pid);
+	}
+	return pid != 0;
 }
 
 void
@@ -78,23 +134,6 @@ process_timer(struct process *p, uint32_t ms)
 	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
 	evtimer_add(p->timer, &tv);
-}
-
-bool
-process_reap(struct process *p, int *status)
-{
-	siginfo_t info = { 0 };
-
-	/* As long as it is a zombie nobody else can have its group's id. */
-	if (p->pid == 0 || waitid(P_PID, (id_t)p->pid, &info,
-	    WEXITED | WNOHANG | WNOWAIT) == -1 || info.si_pid != p->pid)
-		return false;
-	if (info.si_code != CLD_EXITED)
-		process_kill(p);
-	waitpid(p->pid, status, 0);
-	p->pid = 0;
-	evtimer_del(p->timer);
-	return true;
 }
 
 static void
@@ -125,12 +164,12 @@ worker_init_all(struct vpshd *d)
 }
 
 static struct process *
-worker_find(struct vpshd *d, uint64_t job)
+worker_find(struct vpshd *d, uint64_t job, bool orphan)
 {
 	struct process *w;
 
 	for (w = d->workers; w < d->workers + VPSHD_WORKERS; w++)
-		if (w->pid != 0 && !w->orphan && w->job == job)
+		if (w->pid != 0 && w->orphan == orphan && w->job == job)
 			return w;
 	return NULL;
 }
@@ -143,7 +182,7 @@ worker_spawn(struct vpshd *d, const struct wire_spawn *spawn, int fd)
 
 	if ((!run && spawn->worker != WIRE_WORKER_ACCOUNTS) ||
 	    spawn->deadline_ms == 0 || spawn->deadline_ms > DEADLINE_MAX_MS ||
-	    worker_find(d, spawn->job) != NULL)
+	    worker_find(d, spawn->job, false) != NULL)
 		return false;
 	while (w < d->workers + VPSHD_WORKERS && w->pid != 0)
 		w++;
@@ -151,7 +190,8 @@ worker_spawn(struct vpshd *d, const struct wire_spawn *spawn, int fd)
 		child_worker_gone(d, spawn->job, -1, false);
 		return true;
 	}
-	w->program = run ? "vpsh-domain" : "vpsh-broker";
+	w->program = files[run];
+	w->file = d->files[run];
 	w->word = run ? "run" : "accounts";
 	w->job = spawn->job;
 	w->late = w->orphan = false;
@@ -166,21 +206,13 @@ worker_spawn(struct vpshd *d, const struct wire_spawn *spawn, int fd)
 void
 worker_end(struct vpshd *d, uint64_t job)
 {
-	const struct process *w = worker_find(d, job);
+	const struct process *w = worker_find(d, job, false);
 
+	/* Numbers go on from one broker to the next. */
+	if (w == NULL)
+		w = worker_find(d, job, true);
 	if (w != NULL)
 		process_kill(w);
-}
-
-void
-worker_reap_all(struct vpshd *d)
-{
-	struct process *w;
-	int status;
-
-	for (w = d->workers; w < d->workers + VPSHD_WORKERS; w++)
-		if (process_reap(w, &status) && !w->orphan)
-			child_worker_gone(d, w->job, status, w->late);
 }
 
 void
@@ -190,4 +222,40 @@ worker_orphan_all(struct vpshd *d)
 
 	for (w = d->workers; w < d->workers + VPSHD_WORKERS; w++)
 		w->orphan = true;
+}
+
+static void
+process_gone(struct vpshd *d, pid_t pid, int status)
+{
+	struct process *p = d->children;
+
+	while (p < d->children + VPSHD_CHILDREN && p->pid != pid)
+		p++;
+	if (p == d->children + VPSHD_CHILDREN)
+		for (p = d->workers; p->pid != pid; p++)
+			if (p == d->workers + VPSHD_WORKERS - 1)
+				return;
+	p->pid = 0;
+	evtimer_del(p->timer);
+	if (p->role != 0)
+		child_gone(p, pid, status);
+	else if (!p->orphan)
+		child_worker_gone(d, p->job, status, p->late);
+}
+
+void
+process_reap_all(struct vpshd *d)
+{
+	siginfo_t info = { 0 };
+	int status;
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid != 0) {
+		/* A zombie's id is no other group's. */
+		if (info.si_code != CLD_EXITED)
+			kill(-info.si_pid, SIGKILL);
+		if (waitpid(info.si_pid, &status, 0) == info.si_pid)
+			process_gone(d, info.si_pid, status);
+		info.si_pid = 0;
+	}
 }

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "console/channel.h"
+#include "wire/layout.h"
 
 /* Frames that may wait for a peer before it counts as stuck. */
 #define QUEUE_MAX 4096
@@ -62,6 +63,18 @@ channel_fail(struct channel *channel, const char *why)
 	channel->ops->gone(channel->arg);
 }
 
+/*
+ * There was no room for a descriptor, and there is no second channel to a
+ * peer that lives: we start anew and are introduced to it again.
+ */
+static void
+channel_break(struct channel *channel, const char *why)
+{
+	channel_fail(channel, why);
+	log_error("starting anew");
+	(void)event_base_loopbreak(channel->base);
+}
+
 /* Is it the HELLO of who should be there? */
 static bool
 hello_fits(const struct channel *channel, const struct wire_msg *msg)
@@ -83,11 +96,14 @@ channel_take(struct channel *channel)
 	len = wire_recv(channel->fd, &msg, channel->way, fds, &nfds);
 	if (len == -1 && (errno == EAGAIN || errno == EINTR))
 		return errno == EINTR;
-	if (len <= 0) {
-		channel_fail(channel,
-		    len == 0 ? "end of file" : strerror(errno));
+	if (len == 0)
+		channel_fail(channel, "end of file");
+	else if (len == -1 && errno == EMFILE)
+		channel_break(channel, strerror(errno));
+	else if (len == -1)
+		channel_fail(channel, strerror(errno));
+	if (len <= 0)
 		return false;
-	}
 	if (channel->open && msg.head.type != WIRE_HELLO) {
 		if (channel->ops->frame(channel->arg, &msg, fds, nfds))
 			return true;

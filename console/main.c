@@ -64,7 +64,7 @@ main(int argc, char *argv[])
 	sandbox_hijack_hook();
 
 	if (server_init(&server, base, CONTROL) == -1)
-		fatal("no memory to start with");
+		fatal("no memory, or no supervisor, to start with");
 	(void)event_base_dispatch(base);
 	server_free(&server);
 	event_base_free(base);

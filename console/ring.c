@@ -271,7 +271,8 @@ ring_read(struct ring *ring, int fd, int64_t wall_ms)
 	 * this one read are gone; whoever maps the ring next can say so.
 	 */
 	__atomic_store_n(&ring->head->reading, 1, __ATOMIC_SEQ_CST);
-	ring_settle(ring);
+	/* A tty's bytes are gone when there is no room for them. */
+	ring_touch(ring, at, room);
 	n = read(fd, ring->data + at, room);
 	if (n == -1 && errno == EFAULT && ring_detach(ring)) {
 		ring_settle(ring);

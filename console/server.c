@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/point.h"
@@ -223,17 +224,28 @@ watch_hello(void *arg)
 		(void)event_add(server->tell, &time);
 }
 
-/* Whoever still waits for a ring waits for one that is not there. */
+/*
+ * Whoever still waits for a ring waits for one that is not there; a console
+ * takes longer, since it has to be proven to be the right one.
+ */
 static void
 watch_has_told(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
 	struct stream *stream;
 	struct viewer *viewer;
+	struct timeval time;
+	int64_t left;
 
 	(void)fd;
 	(void)what;
 	server->told = true;
+	left = server->began_ms + STREAM_EXPECT_MS - clock_ms();
+	if (left > 0) {
+		time.tv_usec = left % 1000 * 1000;
+		time.tv_sec = left / 1000;
+		(void)event_add(server->tell, &time);
+	}
 	TAILQ_FOREACH(stream, &server->streams, link)
 		TAILQ_FOREACH(viewer, &stream->viewers, link)
 			viewer_wake(viewer);
@@ -349,6 +361,10 @@ super_frame(void *arg, struct wire_msg *msg, int fds[], size_t nfds)
 	struct server *server = arg;
 	struct channel *to = NULL;
 
+	if (msg->head.type == WIRE_PING) {
+		channel_send(&server->super, WIRE_PONG, &msg->u.serial);
+		return true;
+	}
 	if (msg->head.type == WIRE_PEER && msg->u.peer.role == WIRE_ROLE_BROKER)
 		to = &server->broker;
 	if (msg->head.type == WIRE_PEER && msg->u.peer.role == WIRE_ROLE_WATCH)
@@ -388,6 +404,7 @@ server_init(struct server *server, struct event_base *base, int control)
 
 	memset(server, 0, sizeof(*server));
 	server->base = base;
+	server->began_ms = clock_ms();
 	TAILQ_INIT(&server->streams);
 	channel_init(&server->super, base, "the supervisor",
 	    WIRE_ROLE_SUPERVISOR, WIRE_SUPER_CHILD, &super_ops, server);
@@ -400,8 +417,9 @@ server_init(struct server *server, struct event_base *base, int control)
 	if (server->orphans == NULL || server->tell == NULL ||
 	    event_add(server->tell, &alone) == -1)
 		return -1;
+	/* One that is gone already will not be noticed later on. */
 	channel_open(&server->super, control);
-	return 0;
+	return server->super.fd == -1 ? -1 : 0;
 }
 
 void

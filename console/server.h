@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <event2/event.h>
 
@@ -36,6 +37,7 @@ struct server {
 	struct channel		 super;
 	struct channel		 broker;
 	struct channel		 watch;
+	int64_t			 began_ms;
 	bool			 told;		/* what rings there are */
 	struct event		*tell;
 	unsigned		 generation;	/* counts brokers */

@@ -173,15 +173,24 @@ stream_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 bool
+stream_expects(const struct stream *stream)
+{
+	return stream->pty.boot == 0 && !stream->closed &&
+	    clock_ms() - stream->server->began_ms < STREAM_EXPECT_MS;
+}
+
+bool
 stream_takes_input(const struct stream *stream)
 {
-	return stream->input_len + WIRE_DATA <= STREAM_INPUT;
+	return stream->fd == -1 ||
+	    stream->input_len + WIRE_DATA <= STREAM_INPUT;
 }
 
 void
 stream_input(struct stream *stream, const uint8_t *data, size_t len)
 {
-	if (stream->fd == -1)
+	if (stream->fd == -1 && (!stream_expects(stream) ||
+	    stream->input_len + len > STREAM_INPUT))
 		return;
 	if (stream->input == NULL) {
 		stream->input = malloc(STREAM_INPUT);
@@ -194,7 +203,8 @@ stream_input(struct stream *stream, const uint8_t *data, size_t len)
 	}
 	memcpy(stream->input + stream->input_len, data, len);
 	stream->input_len += len;
-	input_flush(stream);
+	if (stream->fd != -1)
+		input_flush(stream);
 }
 
 /* --- a new pty ----------------------------------------------------------- */
@@ -322,6 +332,7 @@ int
 stream_open(struct stream *stream, const struct wire_pty *who, int pty,
     int lock, int ring)
 {
+	const bool expected = stream->fd != -1 || stream_expects(stream);
 	bool renewed;
 	dev_t tty;
 
@@ -343,6 +354,9 @@ stream_open(struct stream *stream, const struct wire_pty *who, int pty,
 		return -1;
 	}
 	mark_opened(stream, who, renewed);
+	/* What waited for longer was not meant for now. */
+	if (!expected)
+		input_forget(stream);
 	input_flush(stream);
 	server_ready(stream);
 	return 0;

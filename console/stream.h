@@ -29,6 +29,9 @@ struct server;
 /* A writer of the same customer that was silent this long gives way. */
 #define STREAM_SILENT_MS 10000
 
+/* After its start a server waits so long for the consoles that there are. */
+#define STREAM_EXPECT_MS 3000
+
 /* Drained is: silent this long, or this long after it was asked for. */
 #define STREAM_QUIET_MS	500
 #define STREAM_DRAIN_MS	3000
@@ -96,6 +99,9 @@ void		 stream_leave(struct stream *stream, struct viewer *viewer);
 
 /* Give the write side to one that may have it. */
 void		 stream_take(struct stream *stream, struct viewer *viewer);
+
+/* Has the watcher perhaps a console for it that a new server lacks yet? */
+bool		 stream_expects(const struct stream *stream);
 
 /* Is there room for one more frame of input? */
 bool		 stream_takes_input(const struct stream *stream);

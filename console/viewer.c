@@ -289,7 +289,8 @@ send_waiting(struct viewer *viewer)
 
 	if (stream->fd != -1)
 		viewer->waiting = false;
-	if (!viewer->waiting || !stream->server->told)
+	if (!viewer->waiting || !stream->server->told ||
+	    stream_expects(stream))
 		return SENT_NOTHING;
 	return send_note(viewer, "no console yet; waiting for the guest",
 	    &viewer->waiting);

@@ -88,6 +88,45 @@ static const struct ctl_command commands[] = {
 	    .max = 1,
 	    .customer = true,
 	    .run = close_resume_run },
+	{ .name = "adopt",
+	    .args = "[GUEST]",
+	    .help = "make a guest that runs already vpsh's; it runs on",
+	    .max = 1,
+	    .options = { { "--all", NULL, "all of them", false },
+		{ "--dry-run", NULL, "say what would be done", false } },
+	    .run = operate_adopt_run },
+	{ .name = "hold",
+	    .args = "GUEST",
+	    .help = "let nobody boot it; it runs on if it runs",
+	    .min = 1,
+	    .max = 1,
+	    .options = { { "--reason", "TEXT", "which the customer reads",
+			     false },
+		{ "--for", "TIME", "no longer than that: 10m, 2h, 1d",
+		    false } },
+	    .run = operate_hold_run },
+	{ .name = "release",
+	    .args = "GUEST",
+	    .help = "undo hold",
+	    .min = 1,
+	    .max = 1,
+	    .run = operate_release_run },
+	{ .name = "forget-saved",
+	    .args = "GUEST",
+	    .help = "it was saved or moved away: let it be booted anew",
+	    .min = 1,
+	    .max = 1,
+	    .run = operate_forget_run },
+	{ .name = "health",
+	    .args = "",
+	    .help = "how the service is, a line for Nagios and its like",
+	    .run = health_run },
+	{ .name = "metrics",
+	    .args = "",
+	    .help = "the same in numbers, for Prometheus",
+	    .options = { { "--file", "PATH.prom",
+		"there, in one step, for the textfile collector", false } },
+	    .run = metrics_run },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -144,8 +183,10 @@ ctl_usage(FILE *to)
 			fprintf(to, "      %-28s %s\n", head, o->help);
 		}
 	}
-	fputs("\nExit: 0 done or nothing to do, 1 failed, 2 usage, 3 a "
-	      "problem was found.\n",
+	fputs("\nGUEST is CUSTOMER/GUEST or its Xen domain.\n"
+	      "Exit: 0 done or nothing to do, 1 failed, 2 usage, 3 a problem "
+	      "was found,\n7 the service does not answer; health: 0 OK, "
+	      "1 warning, 2 critical, 3 unknown.\n",
 	    to);
 }
 

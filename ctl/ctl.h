@@ -11,7 +11,8 @@
 /*
  * vpshctl: what the operator does with customers.  It works on the files
  * below /etc/vpsh as an editor would, with the parser and the decisions of
- * the service itself; only `sessions` talks to it.
+ * the service itself.  What is about guests and the service itself is asked
+ * of the broker: sessions.c, operate.c, health.c.
  */
 
 /* Exit codes. */
@@ -19,6 +20,7 @@
 #define CTL_FAILED  1 /* nothing was changed unless it says so */
 #define CTL_USAGE   2
 #define CTL_PROBLEM 3 /* check, what-if: not as it should be; no */
+#define CTL_SERVICE 7 /* the service does not answer */
 
 #define CTL_ARGS_MAX	4
 #define CTL_OPTIONS_MAX 6
@@ -28,6 +30,8 @@ struct ctl {
 	const char *prefix; /* of every path; "" */
 	char etc[PATH_MAX];
 	char run[PATH_MAX];
+	char var[PATH_MAX];
+	char log[PATH_MAX];
 	struct report report;
 };
 
@@ -78,7 +82,10 @@ int ctl_run(struct ctl *ctl, int argc, char *const argv[]);
 
 void ctl_usage(FILE *to);
 
-/* The commands: add.c, show.c, close.c, welcome.c, check.c, sessions.c. */
+/*
+ * The commands: add.c, show.c, close.c, welcome.c, check.c, sessions.c,
+ * operate.c, health.c, metrics.c.
+ */
 int add_run(struct ctl *ctl, const struct ctl_call *call);
 int show_run(struct ctl *ctl, const struct ctl_call *call);
 int show_list_run(struct ctl *ctl, const struct ctl_call *call);
@@ -89,5 +96,11 @@ int welcome_run(struct ctl *ctl, const struct ctl_call *call);
 int check_run(struct ctl *ctl, const struct ctl_call *call);
 int check_what_if_run(struct ctl *ctl, const struct ctl_call *call);
 int sessions_run(struct ctl *ctl, const struct ctl_call *call);
+int operate_adopt_run(struct ctl *ctl, const struct ctl_call *call);
+int operate_hold_run(struct ctl *ctl, const struct ctl_call *call);
+int operate_release_run(struct ctl *ctl, const struct ctl_call *call);
+int operate_forget_run(struct ctl *ctl, const struct ctl_call *call);
+int health_run(struct ctl *ctl, const struct ctl_call *call);
+int metrics_run(struct ctl *ctl, const struct ctl_call *call);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * vpshctl: customers from the operator's side.  It runs with the rights of
- * whoever starts it, root as a rule, and keeps no state of its own.
+ * vpshctl: customers, guests and the service from the operator's side.  It
+ * runs with the rights of whoever starts it, root as a rule, and keeps no
+ * state of its own.
  */
 
 #include <sys/stat.h>
@@ -64,7 +65,11 @@ main(int argc, char *argv[])
 	if (text_format(ctl.etc, sizeof(ctl.etc), "%s%s", ctl.prefix,
 		VPSH_ETC) != 0 ||
 	    text_format(ctl.run, sizeof(ctl.run), "%s%s", ctl.prefix,
-		VPSH_RUN) != 0)
+		VPSH_RUN) != 0 ||
+	    text_format(ctl.var, sizeof(ctl.var), "%s%s", ctl.prefix,
+		VPSH_VAR) != 0 ||
+	    text_format(ctl.log, sizeof(ctl.log), "%s%s", ctl.prefix,
+		VPSH_LOG) != 0)
 		fatal("-p %s is too long", ctl.prefix);
 	report_open(&ctl.report, json);
 	return ctl_run(&ctl, argc - optind, argv + optind);

@@ -71,7 +71,10 @@ fail(struct report *r, int code, const char *fmt, va_list ap)
 		text_json(safe, sizeof(safe), text, strlen(text));
 		printf("{\"v\":1,\"error\":{\"name\":\"%s\",\"exit\":%d,"
 		       "\"text\":\"%s\"}}\n",
-		    code == CTL_USAGE ? "usage" : "failed", code, safe);
+		    code == CTL_USAGE	    ? "usage" :
+			code == CTL_SERVICE ? "service" :
+					      "failed",
+		    code, safe);
 	}
 	r->failed = true;
 	return code;
@@ -97,6 +100,18 @@ report_usage(struct report *r, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	code = fail(r, CTL_USAGE, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int
+report_service(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+	int code;
+
+	va_start(ap, fmt);
+	code = fail(r, CTL_SERVICE, fmt, ap);
 	va_end(ap);
 	return code;
 }

@@ -34,12 +34,14 @@ void report_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * It did not work: "vpshctl: ..." on standard error.  The first one is the
- * error of the JSON object.  Returns CTL_FAILED or, from report_usage(),
- * CTL_USAGE.
+ * error of the JSON object.  Returns CTL_FAILED or, from report_usage() and
+ * report_service(), CTL_USAGE and CTL_SERVICE.
  */
 int report_fail(struct report *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int report_usage(struct report *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int report_service(struct report *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Members of the object; key is NULL within a list. */

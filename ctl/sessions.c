@@ -1,42 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/socket.h>
-#include <sys/time.h>
-
-#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "ctl/ctl.h"
-#include "wire/wire.h"
+#include "ctl/service.h"
 
 #define ANSWER_S 10
-
-/* Returns the socket, greeted, or -1 with errno. */
-static int
-greet(const char *path)
-{
-	const struct timeval tv = { ANSWER_S, 0 };
-	static struct wire_msg msg;
-	struct wire_hello hello;
-	int fd = fd_connect(path), fds[FD_PASS_MAX], saved;
-	size_t nfds = 0;
-
-	if (fd == -1)
-		return -1;
-	wire_hello(&hello, WIRE_ROLE_OPERATOR, NULL);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0 &&
-	    wire_send(fd, WIRE_HELLO, 0, &hello, NULL, 0) == 0 &&
-	    wire_recv(fd, &msg, WIRE_BROKER_OPERATOR, fds, &nfds) > 0 &&
-	    msg.head.type == WIRE_HELLO &&
-	    wire_hello_version(&msg.u.hello) != 0)
-		return fd;
-	saved = errno != 0 ? errno : EPROTO;
-	fd_close(&fd);
-	errno = saved;
-	return -1;
-}
 
 /* What the session does, in a few words. */
 static void
@@ -86,34 +57,25 @@ sessions_run(struct ctl *ctl, const struct ctl_call *call)
 	const struct wire_empty empty = { 0 };
 	static struct wire_msg msg;
 	struct report *r = &ctl->report;
-	char path[PATH_MAX];
-	int fd, fds[FD_PASS_MAX];
-	size_t nfds, n = 0;
-	ssize_t len;
+	char why[PATH_MAX + 200];
+	bool good;
+	size_t n = 0;
+	int fd;
 
 	(void)call;
-	text_format(path, sizeof(path), "%s/operator.sock", ctl->run);
-	errno = 0;
-	if ((fd = greet(path)) == -1)
-		return report_fail(r, "%s does not answer: %s%s", path,
-		    strerror(errno),
-		    errno == EACCES ?
-			"; it is for root and the group vpsh-operator" :
-			"; is vpshd running?");
+	if ((fd = service_open(ctl, ANSWER_S, why, sizeof(why), NULL)) == -1)
+		return report_service(r, "%s", why);
 	report_begin(r, "sessions", '[');
-	len = wire_send(fd, WIRE_SESSIONS, 1, &empty, NULL, 0);
-	if (len == 0)
-		len = 1;
-	while (len > 0 &&
-	    (len = wire_recv(fd, &msg, WIRE_BROKER_OPERATOR, fds, &nfds)) > 0 &&
+	good = wire_send(fd, WIRE_SESSIONS, 1, &empty, NULL, 0) == 0;
+	while (good && (good = service_recv(fd, &msg)) &&
 	    msg.head.type == WIRE_SESSION) {
 		show(r, &msg.u.session);
 		n++;
 	}
 	fd_close(&fd);
 	report_end(r, ']');
-	if (len <= 0 || msg.head.type != WIRE_SESSIONS_END)
-		return report_fail(r,
+	if (!good || msg.head.type != WIRE_SESSIONS_END)
+		return report_service(r,
 		    "the broker broke off after %zu "
 		    "sessions; try again",
 		    n);

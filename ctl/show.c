@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include <fcntl.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "ctl/ctl.h"
 #include "ctl/passwd.h"
@@ -45,9 +48,53 @@ state_of(const struct policy_customer *c)
 				  "in order";
 }
 
-static void
-show_guests(struct report *r, const struct policy_customer *c)
+/* A line "key value" of such a file, or NULL; value is cut out of text. */
+static const char *
+line_of(char *text, const char *key)
 {
+	size_t len = strlen(key);
+	char *line, *rest = text;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (strncmp(line, key, len) == 0 && line[len] == ' ')
+			return line + len + 1;
+		if (rest != NULL)
+			rest[-1] = '\n';
+	}
+	return NULL;
+}
+
+/* What a worker wrote for `hold`, if it holds still: see domain/hold.h. */
+static void
+show_hold(struct ctl *ctl, const struct policy_guest *g)
+{
+	char path[PATH_MAX + 80], until[CLOCK_RFC3339_LEN], safe[600], *text;
+	const char *reason, *word;
+	long long ms = 0;
+	size_t len;
+
+	text_format(path, sizeof(path), "%s/hold/%s", ctl->var, g->domain);
+	if (file_read_trusted(AT_FDCWD, path, &text, &len) != FILE_OK)
+		return;
+	reason = line_of(text, "reason");
+	word = line_of(text, "until");
+	if (word != NULL)
+		(void)text_number(word, 0, INT64_MAX, &ms);
+	clock_rfc3339(ms, until);
+	text_escape(safe, sizeof(safe), reason != NULL ? reason : "",
+	    strlen(reason != NULL ? reason : ""));
+	if (ms == 0 || ms > clock_wall_ms()) {
+		report_say(&ctl->report, "                   held until %s: %s",
+		    ms == 0 ? "it is released" : until, safe);
+		report_string(&ctl->report, "held", safe);
+	}
+	free(text);
+}
+
+static void
+show_guests(struct ctl *ctl, const struct policy_customer *c)
+{
+	struct report *r = &ctl->report;
 	const struct policy_guest *g;
 	char rights[RIGHTS_TEXT];
 
@@ -69,6 +116,7 @@ show_guests(struct report *r, const struct policy_customer *c)
 		report_string(r, "host", g->host);
 		report_bool(r, "shared", g->shared);
 		report_string(r, "closed", g->closed);
+		show_hold(ctl, g);
 		report_end(r, '}');
 	}
 	report_end(r, ']');
@@ -214,7 +262,7 @@ show_run(struct ctl *ctl, const struct ctl_call *call)
 	report_number(r, "power", c->limits.power);
 	report_end(r, '}');
 	show_account(ctl, c);
-	show_guests(r, c);
+	show_guests(ctl, c);
 	show_ips(r, c);
 	show_keys(ctl, c->name);
 	faults = show_faults(ctl, policy, c->name);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "domain/job.h"
 #include "domain/store.h"
+#include "domain/torn.h"
 
 /* Xen counts a toolstack's pauses, up to this many. */
 #define PAUSES_MAX	255
@@ -37,7 +38,7 @@ is_whole(struct job *job, const struct xen_domain *domain)
 	whole = libxl_userdata_retrieve(job->xen.ctx, domain->domid,
 	    "libxl-json", &data, &len) == 0 && len > 0;
 	free(data);
-	return whole && !start_is_half_made(job, domain);
+	return whole && !torn_is(job, domain);
 }
 
 /* The guest's domain, if it is one that can be told something. */

@@ -264,7 +264,7 @@ open_console(struct watch *watch, struct dom *dom, bool is_serial,
 	    holder, &console->pty);
 	if (why == NULL && (console->ring = ring_open(watch->paths.ring,
 	    dom->customer, dom->guest)) == -1)
-		why = "has no ring file: is the file system full?";
+		why = "has no ring: is there no memory?";
 	if (why != NULL) {
 		refuse(watch, dom, path, why);
 		let_go(watch, dom);
@@ -292,11 +292,27 @@ open_serial(struct watch *watch, struct dom *dom)
 	holder_release(&qemu);
 }
 
+/*
+ * Does a domain whose node is not rewritten yet name the same?  It is wrong;
+ * but two that agree are looked at twice.
+ */
+static bool
+is_disputed(struct watch *watch, const struct dom *dom)
+{
+	const struct dom *other;
+
+	TAILQ_FOREACH(other, &watch->doms, entry)
+		if (other != dom && other->generation != watch->generation &&
+		    strcmp(other->console.pv, dom->console.pv) == 0)
+			return true;
+	return false;
+}
+
 static void
 open_pv(struct watch *watch, struct dom *dom)
 {
 	/* A bootloader's tty of its own comes before the port, and goes. */
-	if (!has_port(watch, dom))
+	if (is_disputed(watch, dom) || !has_port(watch, dom))
 		watch_tick(watch);
 	else
 		open_console(watch, dom, false, &watch->daemon);
@@ -345,6 +361,27 @@ console_written(struct watch *watch, struct dom *dom)
 	read_node(watch, dom, NODE_SERIAL, dom->console.serial);
 	dom->console.lost = false;
 	console_check(watch, dom);
+}
+
+/*
+ * A tty's node that is written once more while this xenconsoled lives was
+ * written by it, since there is no other (see find_daemon() in settle.c):
+ * that domain need not wait until all of them are known.
+ */
+void
+console_event(struct watch *watch, struct dom *dom, const char *path)
+{
+	struct console *console = &dom->console;
+	bool known = console->heard && console->pv[0] != '\0';
+	size_t len = strlen(path), tail = strlen(NODE_PV);
+
+	if (len > tail && strcmp(path + len - tail, NODE_PV) == 0) {
+		/* A watch speaks once when it is made. */
+		console->heard = true;
+		if (known && watch->generation != 0)
+			dom->generation = watch->generation;
+	}
+	console_written(watch, dom);
 }
 
 void

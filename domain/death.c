@@ -6,6 +6,7 @@
  */
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -13,8 +14,10 @@
 #include <libxl.h>
 
 #include "base/log.h"
+#include "base/point.h"
 #include "base/text.h"
 #include "domain/job.h"
+#include "domain/torn.h"
 
 static libxl_action_on_shutdown
 pick(const libxl_domain_config *config, enum wire_reason reason)
@@ -75,13 +78,78 @@ set_aside(struct job *job, uint32_t domid)
 	    "the crashed domain could not be set aside");
 }
 
+/*
+ * Write down that it is to be booted again, whoever will do it: from here on
+ * its domain may be gone at any moment.
+ */
 static int
-restart(struct job *job, const struct xen_domain *domain)
+remember(struct job *job, enum intent_mode mode)
+{
+	const char *dir = job->paths.intents;
+	struct intent intent;
+
+	errno = ENOENT;
+	if (intent_load(dir, job->guest.domain, &intent) == -1)
+		goto fail;
+	intent.mode = mode;
+	if (intent_save(dir, job->guest.domain, &intent) == -1)
+		goto fail;
+	point("stop-restart");
+	return VPSH_OK;
+fail:
+	return job_end(job, job_write_err(), "the intent below %s cannot be "
+	    "changed: %s", dir, strerror(errno));
+}
+
+/* Is it to be booted again, by a job that was about it? */
+static bool
+remembered(struct job *job)
+{
+	char host[RECORD_HOST];
+	struct intent intent;
+
+	record_host(host);
+	return intent_load(job->paths.intents, job->guest.domain,
+	    &intent) == 0 && intent.mode == INTENT_RESTARTING &&
+	    strcmp(intent.host, host) == 0;
+}
+
+int
+death_finish(struct job *job)
 {
 	int err;
 
-	err = stop_domain(job, domain, true);
-	return err == VPSH_OK ? start_run(job) : err;
+	err = start_run(job);
+	/* What is held is booted when it is released; else it is told. */
+	if (err != VPSH_OK && err != VPSH_ERR_HELD)
+		(void)intent_remove(job->paths.intents, job->guest.domain);
+	return err;
+}
+
+bool
+death_is_due(struct job *job)
+{
+	struct xen_domain domain;
+
+	return remembered(job) && torn_find(job, &domain) == 1;
+}
+
+static int
+restart(struct job *job, const struct xen_domain *domain, bool ran)
+{
+	int err;
+
+	err = stop_take_down(job, domain, ran);
+	return err == VPSH_OK ? death_finish(job) : err;
+}
+
+static int
+soft_reset_done(struct job *job, const struct xen_domain *domain)
+{
+	if (remember(job, INTENT_NORMAL) != VPSH_OK)
+		log_error("job %s: %s", job->mark, job->text);
+	return job_end(job, VPSH_OK, "domain %" PRIu32 " was reset and keeps "
+	    "its memory", domain->domid);
 }
 
 /*
@@ -98,36 +166,52 @@ soft_reset(struct job *job, const struct xen_domain *domain,
 	if (libxl_domain_soft_reset(job->xen.ctx, config, domain->domid, NULL,
 	    NULL) == 0 && libxl_domain_unpause(job->xen.ctx, domain->domid,
 	    NULL) == 0)
-		return job_end(job, VPSH_OK, "domain %" PRIu32
-		    " was reset and keeps its memory", domain->domid);
+		return soft_reset_done(job, domain);
 	log_warn("job %s: domain %" PRIu32 " cannot be soft reset, it is "
 	    "booted afresh: %s", job->mark, domain->domid, job->xen.said);
 	xen_forget(&job->xen);
-	return restart(job, domain);
+	return restart(job, domain, true);
+}
+
+static bool
+is_restart(libxl_action_on_shutdown action)
+{
+	return action == LIBXL_ACTION_ON_SHUTDOWN_RESTART ||
+	    action == LIBXL_ACTION_ON_SHUTDOWN_RESTART_RENAME ||
+	    action == LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART ||
+	    action == LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET;
 }
 
 static int
 act(struct job *job, const struct xen_domain *domain,
     libxl_domain_config *config)
 {
-	int err;
+	libxl_action_on_shutdown action = pick(config, domain->reason);
+	int err = VPSH_OK;
 
-	switch (pick(config, domain->reason)) {
+	/* What may not be booted stays as it is, until it may. */
+	if (is_restart(action))
+		err = start_allowed(job);
+	if (is_restart(action) && err == VPSH_OK)
+		err = remember(job, INTENT_RESTARTING);
+	if (err != VPSH_OK)
+		return err;
+	switch (action) {
 	case LIBXL_ACTION_ON_SHUTDOWN_PRESERVE:
 		return job_end(job, VPSH_OK, "domain %" PRIu32
 		    " is kept as it is, as its configuration says",
 		    domain->domid);
 	case LIBXL_ACTION_ON_SHUTDOWN_RESTART_RENAME:
 		err = set_aside(job, domain->domid);
-		return err == VPSH_OK ? start_run(job) : err;
+		return err == VPSH_OK ? death_finish(job) : err;
 	case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_DESTROY:
 		dump_core(job, domain->domid);
 		return stop_domain(job, domain, true);
 	case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART:
 		dump_core(job, domain->domid);
-		return restart(job, domain);
+		return restart(job, domain, true);
 	case LIBXL_ACTION_ON_SHUTDOWN_RESTART:
-		return restart(job, domain);
+		return restart(job, domain, true);
 	case LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET:
 		return soft_reset(job, domain, config);
 	case LIBXL_ACTION_ON_SHUTDOWN_DESTROY:
@@ -157,30 +241,49 @@ act_as_configured(struct job *job, const struct xen_domain *domain)
 	return err;
 }
 
+/* One that does not stand there shut down, and whole. */
+static int
+act_on_wreck(struct job *job, const struct xen_domain *domain)
+{
+	if (remembered(job))
+		return restart(job, domain, false);
+	return stop_domain(job, domain, false);
+}
+
+/* Alive: by a reset that kept it, or one that broke off on the way? */
+static int
+act_on_living(struct job *job, const struct xen_domain *domain)
+{
+	if (!remembered(job) || !start_is_ours(job, domain))
+		return job_end(job, VPSH_OK, "domain %" PRIu32 " is not shut "
+		    "down: nothing to do", domain->domid);
+	return domain->paused ? restart(job, domain, false) :
+	    soft_reset_done(job, domain);
+}
+
 int
 death_run(struct job *job)
 {
 	struct xen_domain domain;
-	struct intent intent;
 	int r;
 
-	r = intent_load(job->paths.intents, job->guest.domain, &intent);
-	r = xen_find(&job->xen, job->guest.domain,
-	    r == 0 && intent.mode == INTENT_CREATING ? intent.uuid : NULL,
-	    &domain);
+	r = torn_find(job, &domain);
 	if (r == -1)
 		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
-	if (r == 1)
+	if (r == 1 && remembered(job))
+		return death_finish(job);
+	if (r == 1) {
+		(void)intent_remove(job->paths.intents, job->guest.domain);
 		return job_end(job, VPSH_OK, "there is no domain %s any more",
 		    job->guest.domain);
+	}
 	if (!record_uuid_is_zero(job->run.uuid) &&
 	    memcmp(job->run.uuid, domain.uuid, WIRE_UUID) != 0)
 		return job_end(job, VPSH_OK, "another domain runs by now");
-	if (start_is_half_made(job, &domain))
-		return stop_domain(job, &domain, false);
+	if (domain.dying || torn_is(job, &domain))
+		return act_on_wreck(job, &domain);
 	if (domain.reason == WIRE_REASON_NONE)
-		return job_end(job, VPSH_OK, "domain %" PRIu32 " is not shut "
-		    "down: nothing to do", domain.domid);
+		return act_on_living(job, &domain);
 	if (domain.reason == WIRE_REASON_SUSPEND)
 		return job_end(job, VPSH_OK, "domain %" PRIu32 " is being "
 		    "saved or moved: left alone", domain.domid);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/point.h"
 #include "base/text.h"
+#include "domain/forget.h"
 #include "domain/store.h"
 #include "domain/watch.h"
 
@@ -26,6 +27,17 @@ by_name(struct watch *watch, const char *name, const struct dom *except)
 
 	TAILQ_FOREACH(dom, &watch->doms, entry)
 		if (dom != except && strcmp(dom->name, name) == 0)
+			return dom;
+	return NULL;
+}
+
+struct dom *
+domains_of(struct watch *watch, const char *name)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->claimed && strcmp(dom->name, name) == 0)
 			return dom;
 	return NULL;
 }
@@ -45,20 +57,83 @@ tell_gone(struct watch *watch, struct dom *dom)
 {
 	struct wire_domain gone = dom->now;
 
-	gone.state = dom->boot.away ? WIRE_STATE_SAVED : WIRE_STATE_OFF;
+	gone.state = dom->boot.away || held_is_saved(watch, dom->name) ?
+	    WIRE_STATE_SAVED : WIRE_STATE_OFF;
 	if (gone.reason == WIRE_REASON_NONE)
 		gone.reason = WIRE_REASON_DESTROYED;
 	point("watcher-gone");
 	link_send(&watch->broker, WIRE_DOMAIN_GONE, &gone, NULL, 0);
 }
 
+/* What there was no room for; without it the guest could not be started. */
+struct unsaved {
+	TAILQ_ENTRY(unsaved) entry;
+	struct boot	 boot;
+	char		 name[WIRE_DOMAIN];
+};
+
+static struct unsaved *
+unsaved_find(struct watch *watch, const char *name)
+{
+	struct unsaved *u;
+
+	TAILQ_FOREACH(u, &watch->unsaved, entry)
+		if (strcmp(u->name, name) == 0)
+			break;
+	return u;
+}
+
 static void
-save_boot(struct watch *watch, const struct dom *dom)
+unsaved_free(struct watch *watch, struct unsaved *u)
+{
+	if (u == NULL)
+		return;
+	TAILQ_REMOVE(&watch->unsaved, u, entry);
+	free(u);
+}
+
+static void
+save_later(struct watch *watch, const char *name, const struct boot *boot)
+{
+	struct unsaved *u = unsaved_find(watch, name);
+
+	if (u == NULL) {
+		log_error("%s/%s cannot be written: %s; it is tried again "
+		    "until it can", watch->paths.boots, name,
+		    strerror(errno));
+		u = calloc(1, sizeof(*u));
+		if (u == NULL)
+			return;
+		(void)text_copy(u->name, sizeof(u->name), name);
+		TAILQ_INSERT_TAIL(&watch->unsaved, u, entry);
+	}
+	u->boot = *boot;
+	watch_tick(watch);
+}
+
+void
+domains_save_boot(struct watch *watch, const char *name,
+    const struct boot *boot)
 {
 	(void)mkdir(watch->paths.boots, 0700);
-	if (boot_save(watch->paths.boots, dom->name, &dom->boot) == -1)
-		log_error("%s/%s cannot be written: %s; boot numbers will "
-		    "repeat", watch->paths.boots, dom->name, strerror(errno));
+	if (boot_save(watch->paths.boots, name, boot) == -1)
+		save_later(watch, name, boot);
+	else
+		unsaved_free(watch, unsaved_find(watch, name));
+}
+
+void
+domains_save_again(struct watch *watch)
+{
+	struct unsaved *u, *next;
+
+	for (u = TAILQ_FIRST(&watch->unsaved); u != NULL; u = next) {
+		next = TAILQ_NEXT(u, entry);
+		if (boot_save(watch->paths.boots, u->name, &u->boot) == 0)
+			unsaved_free(watch, u);
+	}
+	if (!TAILQ_EMPTY(&watch->unsaved))
+		watch_tick(watch);
 }
 
 /*
@@ -88,24 +163,24 @@ since(struct watch *watch, uint32_t domid)
 static void
 number_boot(struct watch *watch, struct dom *dom)
 {
-	char host[RECORD_HOST];
-	uint64_t number = 0;
+	struct boot *boot = &dom->boot;
 
-	record_host(host);
-	if (boot_load(watch->paths.boots, dom->name, &dom->boot) == 0) {
-		number = dom->boot.number;
-		if (dom->boot.domid == dom->now.domid &&
-		    strcmp(dom->boot.host, host) == 0 &&
-		    memcmp(dom->boot.uuid, dom->now.uuid, WIRE_UUID) == 0)
-			return;
+	dom->returns = false;
+	if (boot_load(watch->paths.boots, dom->name, boot) == 0 &&
+	    boot->domid == dom->now.domid &&
+	    strcmp(boot->host, watch->host) == 0 &&
+	    memcmp(boot->uuid, dom->now.uuid, WIRE_UUID) == 0) {
+		dom->returns = boot->away;
+		return;
 	}
-	memset(&dom->boot, 0, sizeof(dom->boot));
-	dom->boot.number = number + 1;
-	dom->boot.domid = dom->now.domid;
-	memcpy(dom->boot.uuid, dom->now.uuid, WIRE_UUID);
-	(void)text_copy(dom->boot.host, sizeof(dom->boot.host), host);
-	dom->boot.since_ms = since(watch, dom->now.domid);
-	save_boot(watch, dom);
+	/* One that was saved is not back before it runs. */
+	dom->returns = boot->away || held_is_saved(watch, dom->name);
+	boot->number++;
+	boot->domid = dom->now.domid;
+	memcpy(boot->uuid, dom->now.uuid, WIRE_UUID);
+	(void)text_copy(boot->host, sizeof(boot->host), watch->host);
+	boot->since_ms = since(watch, dom->now.domid);
+	domains_save_boot(watch, dom->name, boot);
 }
 
 static void
@@ -142,6 +217,7 @@ claim(struct watch *watch, struct dom *dom, const struct policy_guest *guest)
 	(void)text_copy(dom->guest, sizeof(dom->guest), guest->name);
 	(void)text_copy(dom->now.domain, sizeof(dom->now.domain), dom->name);
 	number_boot(watch, dom);
+	held_fill(watch, dom->name, &dom->now);
 	dom->now.boot = dom->boot.number;
 	dom->now.since_ms = dom->boot.since_ms;
 	memset(&dom->sent, 0, sizeof(dom->sent));
@@ -210,30 +286,42 @@ state_of(const struct dom *dom, const libxl_dominfo *info)
 	return WIRE_STATE_RUNNING;
 }
 
-/* Suspended away, or back again without having been destroyed? */
-static void
+/*
+ * Suspended away, or back again?  It is back when it runs: until then the
+ * image that it is restored from may be all there is of it.  Afterwards that
+ * image is of the past.
+ */
+static bool
 note_away(struct watch *watch, struct dom *dom, const libxl_dominfo *info)
 {
 	bool away = info->shutdown &&
-	    xen_reason(info) == WIRE_REASON_SUSPEND;
+	    xen_reason(info) == WIRE_REASON_SUSPEND, was = dom->boot.away;
 
 	/* One that is taken down keeps what it was. */
-	if (info->dying || away == dom->boot.away)
-		return;
-	dom->boot.away = away;
-	save_boot(watch, dom);
+	if (away) {
+		if (!was)
+			point("watcher-away");
+		dom->boot.away = dom->returns = true;
+	} else if (dom->returns && !info->dying &&
+	    (info->shutdown || !info->paused)) {
+		dom->boot.away = dom->returns = false;
+		if (forget_image(&watch->paths, dom->name) == -1)
+			log_error("%s/%s cannot be written: %s; %s counts as "
+			    "saved once it is off", watch->paths.forgotten,
+			    dom->name, strerror(errno), dom->name);
+	}
+	return dom->boot.away != was;
 }
 
 /* One that was half made when it was first seen did not say it yet. */
-static void
+static bool
 note_since(struct watch *watch, struct dom *dom)
 {
 	if (dom->boot.since_ms != -1 || dom->now.state != WIRE_STATE_RUNNING)
-		return;
+		return false;
 	dom->boot.since_ms = since(watch, dom->now.domid);
 	dom->now.since_ms = dom->boot.since_ms;
-	if (dom->boot.since_ms != -1)
-		save_boot(watch, dom);
+	return dom->boot.since_ms != -1;
 }
 
 static void
@@ -242,6 +330,7 @@ update(struct watch *watch, struct dom *dom, const libxl_dominfo *info)
 	const struct wire_domain *sent = &dom->sent;
 	struct wire_domain *now = &dom->now;
 	enum wire_reason was = (enum wire_reason)now->reason;
+	bool news;
 
 	dom->dying = info->dying;
 	if (!dom->claimed) {
@@ -255,8 +344,11 @@ update(struct watch *watch, struct dom *dom, const libxl_dominfo *info)
 		now->reason = xen_reason(info);
 	else if (!info->dying)
 		now->reason = WIRE_REASON_NONE;
-	note_away(watch, dom, info);
-	note_since(watch, dom);
+	news = note_away(watch, dom, info);
+	news |= note_since(watch, dom);
+	news |= host_note(watch, dom, info->paused);
+	if (news)
+		domains_save_boot(watch, dom->name, &dom->boot);
 	now->vcpus = info->vcpu_online;
 	now->memory_kib = info->current_memkb;
 	dom->cpu_ns = info->cpu_time;
@@ -283,9 +375,51 @@ read_name(struct watch *watch, struct dom *dom)
 	 */
 	if (name[0] == '\0' || strcmp(name, dom->name) == 0)
 		return;
+	host_gone(watch, dom);
 	release(watch, dom, "it was renamed");
 	(void)text_copy(dom->name, sizeof(dom->name), name);
 	reclaim(watch, dom);
+}
+
+/*
+ * Domains without a name that are running guests all the same: an xenstored
+ * that died took all names with it.  Were they not known, their guests would
+ * count as off and be booted beside them.
+ */
+static bool
+name_by_records(struct watch *watch)
+{
+	const struct policy *policy = watch->policy;
+	const char *name;
+	struct boot boot;
+	struct dom *dom;
+	bool found = false;
+	size_t i;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (dom->name[0] == '\0')
+			break;
+	for (i = 0; dom != NULL && i < policy->ndomains; i++) {
+		name = policy->by_domain[i]->domain;
+		if (by_name(watch, name, NULL) != NULL ||
+		    boot_load(watch->paths.boots, name, &boot) == -1 ||
+		    strcmp(boot.host, watch->host) != 0)
+			continue;
+		TAILQ_FOREACH(dom, &watch->doms, entry)
+			if (dom->name[0] == '\0' &&
+			    dom->now.domid == boot.domid &&
+			    memcmp(dom->now.uuid, boot.uuid, WIRE_UUID) == 0)
+				break;
+		if (dom != NULL) {
+			log_warn("domain %" PRIu32 " has no name in xenstore "
+			    "and is %s", dom->now.domid, name);
+			(void)text_copy(dom->name, sizeof(dom->name), name);
+			reclaim(watch, dom);
+			found = true;
+		}
+		dom = TAILQ_FIRST(&watch->doms);
+	}
+	return found;
 }
 
 static struct dom *
@@ -332,6 +466,7 @@ drop(struct watch *watch, struct dom *dom)
 	char path[64], token[32], name[WIRE_DOMAIN];
 	struct dom *other;
 
+	host_gone(watch, dom);
 	release(watch, dom, "its domain is gone");
 	TAILQ_REMOVE(&watch->doms, dom, entry);
 	(void)text_format(path, sizeof(path), "/local/domain/%" PRIu32
@@ -385,7 +520,8 @@ update_all(struct watch *watch, const libxl_dominfo *all, int n)
 			continue;
 		}
 		update(watch, dom, &all[i]);
-		unrest = unrest || all[i].dying || dom->creating;
+		unrest = unrest || all[i].dying || dom->creating ||
+		    (dom->claimed && dom->returns);
 	}
 	return unrest;
 }
@@ -396,6 +532,7 @@ domains_scan(struct watch *watch, bool counters)
 	const int64_t at_ms = clock_boot_ms();
 	libxl_dominfo *all;
 	struct dom *dom;
+	bool unrest;
 	int n;
 
 	alarm(STORE_PATIENCE_S);
@@ -408,7 +545,10 @@ domains_scan(struct watch *watch, bool counters)
 		return -1;
 	}
 	drop_unseen(watch, all, n);
-	if (update_all(watch, all, n))
+	unrest = update_all(watch, all, n);
+	if (watch->first_scan && name_by_records(watch))
+		unrest = update_all(watch, all, n);
+	if (unrest)
 		watch_tick(watch);
 	libxl_dominfo_list_free(all, n);
 	watch->first_scan = false;
@@ -433,56 +573,68 @@ domains_renamed(struct watch *watch, uint32_t domid)
 		read_name(watch, dom);
 }
 
-/* A guest without a domain: its boot number, and whether it was saved. */
+/* A guest without a domain: what is remembered of it. */
 static void
-tell_absent(struct watch *watch, const struct policy_guest *guest)
+tell_absent(struct watch *watch, const char *name)
 {
 	struct wire_domain gone = { .reason = WIRE_REASON_DESTROYED,
 		.state = WIRE_STATE_OFF, .since_ms = -1 };
-	char path[PATHS_LEN + POLICY_DOMAIN];
-	struct stat st;
 	struct boot boot;
-	bool away;
 
-	away = text_format(path, sizeof(path), "%s/%s", watch->paths.saves,
-	    guest->domain) == 0 && lstat(path, &st) == 0;
-	if (boot_load(watch->paths.boots, guest->domain, &boot) == -1) {
-		if (!away)
-			return;
-		memset(&boot, 0, sizeof(boot));
-	}
-	if (away || boot.away) {
+	(void)boot_load(watch->paths.boots, name, &boot);
+	if (boot.away || held_is_saved(watch, name)) {
 		gone.state = WIRE_STATE_SAVED;
 		gone.reason = WIRE_REASON_SUSPEND;
 	}
-	(void)text_copy(gone.domain, sizeof(gone.domain), guest->domain);
+	(void)text_copy(gone.domain, sizeof(gone.domain), name);
 	memcpy(gone.uuid, boot.uuid, WIRE_UUID);
 	gone.domid = boot.domid;
 	gone.boot = boot.number;
+	gone.autostart = host_autostart(watch, name, &boot);
+	held_fill(watch, name, &gone);
 	sample_absent(watch, &gone);
+	point("watcher-gone");
 	link_send(&watch->broker, WIRE_DOMAIN_GONE, &gone, NULL, 0);
+}
+
+void
+domains_tell_one(struct watch *watch, const char *name)
+{
+	struct dom *dom;
+
+	if (policy_by_domain(watch->policy, name) == NULL)
+		return;
+	if ((dom = domains_of(watch, name)) == NULL) {
+		tell_absent(watch, name);
+		return;
+	}
+	held_fill(watch, name, &dom->now);
+	if (memcmp(dom->now.held, dom->sent.held,
+	    sizeof(dom->now.held)) != 0 ||
+	    dom->now.held_until_ms != dom->sent.held_until_ms)
+		tell(watch, dom);
 }
 
 void
 domains_tell_all(struct watch *watch)
 {
-	const struct policy_customer *customer;
+	const struct policy *policy = watch->policy;
 	const struct policy_guest *guest;
 	struct dom *dom;
-	size_t i, j;
+	size_t i;
 
-	for (i = 0; i < watch->policy->ncustomers; i++) {
-		customer = &watch->policy->customers[i];
-		for (j = 0; j < customer->nguests; j++) {
-			guest = &customer->guests[j];
-			dom = by_name(watch, guest->domain, NULL);
-			if (dom == NULL || !dom->claimed)
-				tell_absent(watch, guest);
-		}
+	for (i = 0; i < policy->ndomains; i++) {
+		guest = policy->by_domain[i];
+		if (policy_by_domain(policy, guest->domain) == guest &&
+		    domains_of(watch, guest->domain) == NULL)
+			tell_absent(watch, guest->domain);
 	}
-	TAILQ_FOREACH(dom, &watch->doms, entry)
-		if (dom->claimed)
-			tell(watch, dom);
+	TAILQ_FOREACH(dom, &watch->doms, entry) {
+		if (!dom->claimed)
+			continue;
+		held_fill(watch, dom->name, &dom->now);
+		tell(watch, dom);
+	}
 }
 
 void
@@ -493,5 +645,7 @@ domains_claim_all(struct watch *watch)
 	TAILQ_FOREACH(dom, &watch->doms, entry)
 		reclaim(watch, dom);
 	(void)domains_scan(watch, false);
+	/* One that was nobody's for a while may have ended meanwhile. */
+	host_look_back(watch);
 	domains_tell_all(watch);
 }

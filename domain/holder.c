@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +227,29 @@ holder_has_master(const struct holder *holder, unsigned index)
 		has = indexes[i] == index;
 	free(indexes);
 	return has;
+}
+
+bool
+holder_has_file(const struct holder *holder, const struct stat *st)
+{
+	char path[64 + NAME_MAX];
+	struct dirent *entry;
+	struct stat now;
+	bool has = false;
+	DIR *dir;
+
+	(void)text_format(path, sizeof(path), "/proc/%d/fd",
+	    (int)holder->pid);
+	if ((dir = opendir(path)) == NULL)
+		return false;
+	while (!has && (entry = readdir(dir)) != NULL)
+		has = text_format(path, sizeof(path), "/proc/%d/fd/%s",
+		    (int)holder->pid, entry->d_name) == 0 &&
+		    stat(path, &now) == 0 && now.st_ino == st->st_ino &&
+		    now.st_dev == st->st_dev;
+	closedir(dir);
+	/* The number may have been another process's by now. */
+	return has && holder_alive(holder);
 }
 
 bool

@@ -45,6 +45,10 @@ int	 holder_masters(const struct holder *holder, unsigned **indexes,
 
 bool	 holder_has_master(const struct holder *holder, unsigned index);
 
+/* Does it have that very file open? */
+struct stat;
+bool	 holder_has_file(const struct holder *holder, const struct stat *st);
+
 /* Does its command line contain these two arguments, one after the other? */
 bool	 holder_has_arguments(const struct holder *holder, const char *first,
 	    const char *second);

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "domain/link.h"
+#include "wire/layout.h"
 
 static const char *
 name(const struct link *link)
@@ -45,6 +46,17 @@ disconnect(struct link *link)
 	link->greeted = false;
 }
 
+/*
+ * There is no second link to a peer that lives: who cannot read his peer, be
+ * it for want of descriptors, starts anew and is introduced again.
+ */
+static void
+start_anew(struct link *link)
+{
+	disconnect(link);
+	(void)event_base_loopbreak(link->base);
+}
+
 static bool
 greets_well(const struct link *link, const struct wire_msg *msg)
 {
@@ -63,10 +75,13 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	n = wire_recv(fd, &msg, link->way, NULL, NULL);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
-		log_info("the %s is gone%s%s", name(link), n == 0 ? "" : ": ",
-		    n == 0 ? "" : strerror(errno));
+	if (n == 0) {
+		log_info("the %s is gone", name(link));
 		disconnect(link);
+	} else if (n == -1) {
+		log_error("cannot read the %s: %s; starting anew", name(link),
+		    strerror(errno));
+		start_anew(link);
 	} else if (link->greeted)
 		link->frame(&msg, link->arg);
 	else if (greets_well(link, &msg)) {
@@ -184,10 +199,9 @@ link_send(struct link *link, uint32_t type, const void *body, const int *fds,
 		return;
 	r = link->nqueue > 0 ? 1 : push(link, type, body, fds, nfds);
 	if (r == 1 && enqueue(link, type, body, fds, nfds) == -1) {
-		log_error("the %s takes nothing any more: cut off",
+		log_error("the %s takes nothing any more; starting anew",
 		    name(link));
-		r = -1;
-	}
-	if (r == -1)
+		start_anew(link);
+	} else if (r == -1)
 		disconnect(link);
 }

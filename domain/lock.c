@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,10 +15,13 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "domain/holder.h"
 #include "domain/lock.h"
 
 #define PATH_LEN	320
 #define TRIES		5
+/* How long a killed process may take to let go. */
+#define DEATH_S		5
 
 /* What we write into a lock that we hold; xenconsole writes a number. */
 static const char signature[] = "vpsh\n";
@@ -122,10 +127,97 @@ wake(int sig)
 	(void)sig;
 }
 
-int
-lock_guest(const char *dir, const char *domain, unsigned wait_s)
+/* flock(2) with a deadline, by a signal without SA_RESTART. */
+static int
+wait_lock(int fd, unsigned wait_s)
 {
 	struct sigaction act = { .sa_handler = wake }, old;
+	int err, r;
+
+	sigaction(SIGALRM, &act, &old);
+	alarm(wait_s);
+	r = flock(fd, LOCK_EX);
+	err = errno;
+	alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+	errno = err;
+	return r;
+}
+
+/* The last to have it, or -1. */
+static pid_t
+last_holder(int fd)
+{
+	char text[32];
+	long long pid;
+	ssize_t n;
+
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return text_number(text, 2, INT32_MAX, &pid) == -1 ? -1 : (pid_t)pid;
+}
+
+static void
+sign(int fd)
+{
+	char text[32];
+
+	(void)text_format(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) == -1 ||
+	    pwrite(fd, text, strlen(text), 0) == -1)
+		log_warn("a guest's lock cannot be signed: %s",
+		    strerror(errno));
+}
+
+/* The leader goes last: as long as it is there its group is its own. */
+static bool
+kill_holder(struct holder *holder, pid_t group)
+{
+	log_warn("process %d holds a guest's lock for too long: killed",
+	    (int)holder->pid);
+	if (group == getpgid(holder->pid) && group != getpgrp())
+		(void)kill(-group, SIGKILL);
+	return syscall(SYS_pidfd_send_signal, holder->pidfd, SIGKILL, NULL,
+	    0) == 0;
+}
+
+/*
+ * End whoever of the last holder's process group holds it: that worker, or
+ * a child of libxl's that outlived it.
+ */
+static bool
+end_holders(int fd)
+{
+	struct holder holder = HOLDER_NONE;
+	pid_t pid, last = last_holder(fd);
+	struct dirent *entry;
+	bool ended = false;
+	long long number;
+	struct stat st;
+	DIR *dir;
+
+	if (last == -1 || fstat(fd, &st) == -1 ||
+	    (dir = opendir("/proc")) == NULL)
+		return false;
+	while ((entry = readdir(dir)) != NULL) {
+		if (text_number(entry->d_name, 2, INT32_MAX, &number) == -1)
+			continue;
+		pid = (pid_t)number;
+		if (pid == getpid() || (pid != last && getpgid(pid) != last) ||
+		    holder_take(&holder, pid, "vpsh-domain") == -1)
+			continue;
+		if (holder_has_file(&holder, &st) && holder_alive(&holder))
+			ended |= kill_holder(&holder, last);
+		holder_release(&holder);
+	}
+	closedir(dir);
+	return ended;
+}
+
+int
+lock_guest(const char *dir, const char *domain, unsigned wait_s, bool insist)
+{
 	char path[PATH_LEN];
 	int fd, err, r;
 
@@ -137,15 +229,27 @@ lock_guest(const char *dir, const char *domain, unsigned wait_s)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return -1;
-	/* Without SA_RESTART: the alarm ends the wait. */
-	sigaction(SIGALRM, &act, &old);
-	alarm(wait_s);
-	r = flock(fd, LOCK_EX);
+	r = wait_lock(fd, wait_s);
+	if (r == -1 && errno == EINTR && insist) {
+		if (end_holders(fd))
+			r = wait_lock(fd, DEATH_S);
+		else
+			errno = EINTR;
+	}
 	err = errno;
-	alarm(0);
-	sigaction(SIGALRM, &old, NULL);
 	if (r == -1)
 		fd_close(&fd);
+	else
+		sign(fd);
 	errno = err;
 	return fd;
+}
+
+void
+lock_guest_release(int *fd)
+{
+	if (*fd != -1 && ftruncate(*fd, 0) == -1)
+		log_warn("a guest's lock cannot be cleared: %s",
+		    strerror(errno));
+	fd_close(fd);
 }

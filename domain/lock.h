@@ -2,6 +2,7 @@
 #ifndef DOMAIN_LOCK_H
 #define DOMAIN_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -23,10 +24,18 @@ int	 lock_console(const char *dir, uint32_t domid, int *fd);
 void	 lock_console_release(const char *dir, uint32_t domid, int *fd);
 
 /*
- * The lock of a guest: one worker at a time changes its domain.  Waits up
- * to wait_s seconds, by alarm(2).  Returns a descriptor or -1 with errno;
- * EINTR when the time is over.
+ * The lock of a guest: one worker at a time changes its domain.  Whoever
+ * has it writes its process id into the file.  Waits up to wait_s seconds,
+ * by alarm(2).  With insist, a worker that holds it longer is killed, with
+ * its process group: one whose number is in the file, which runs
+ * vpsh-domain and has that very file open.  Anybody else is left alone.
+ *
+ * Returns a descriptor or -1 with errno; EINTR when the time is over.
  */
-int	 lock_guest(const char *dir, const char *domain, unsigned wait_s);
+int	 lock_guest(const char *dir, const char *domain, unsigned wait_s,
+	    bool insist);
+
+/* Let go; the file stays, for who waits has it open. */
+void	 lock_guest_release(int *fd);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include <sys/capability.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <errno.h>
@@ -54,7 +55,7 @@ static const struct sandbox_rule watch_rules[] = {
 	{ "ioctl", 1, 3, { PRIVCMD_HYPERCALL, TCGETS, TCSETS },
 	    "which domains are there, raw ttys; never TIOCSTI" },
 	{ "fcntl", 1, 1, { F_DUPFD_CLOEXEC }, "frames that wait" },
-	{ "mkdir", 0, 0, { 0 }, "boots/, ring/, traffic/" },
+	{ "mkdir", 0, 0, { 0 }, "boots/, ring/, traffic/, hold/" },
 	{ "unlink", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "unlinkat", 0, 0, { 0 }, "unusable rings" },
 	{ "rename", 0, 0, { 0 }, "boot records, traffic" },
@@ -66,13 +67,28 @@ static const struct sandbox_rule watch_rules[] = {
 	{ "pread64", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "pwrite64", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "fallocate", 0, 0, { 0 }, "rings" },
+	{ "memfd_create", 0, 0, { 0 }, "rings without a file" },
 	{ "flock", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "alarm", 0, 0, { 0 }, "an xenstored that hangs" },
 	{ "pidfd_open", 0, 0, { 0 }, "is xenconsoled still the same?" },
-	{ "inotify_init1", 0, 0, { 0 }, "policy" },
-	{ "inotify_add_watch", 0, 0, { 0 }, "policy" },
+	{ "inotify_init1", 0, 0, { 0 }, "policy, holds, images" },
+	{ "inotify_add_watch", 0, 0, { 0 }, "policy, holds, images" },
 	{ "uname", 0, 0, { 0 }, "policy: which host is this?" },
 };
+
+/* The supervisor is spared when memory runs out; guests' QEMUs are not. */
+static void
+spare_nobody(void)
+{
+	char now[16] = "";
+	int fd;
+
+	fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	if (fd == -1 || read(fd, now, sizeof(now) - 1) <= 0 ||
+	    (now[0] == '-' && fd_write_all(fd, "0", 1) == -1))
+		log_warn("oom_score_adj: %s", strerror(errno));
+	fd_close(&fd);
+}
 
 /*
  * What a worker inherits is for libxl, its hotplug scripts and QEMU: they
@@ -87,6 +103,9 @@ prepare_worker(void)
 
 	if (fd_cloexec_from(CONTROL) == -1)
 		fatal("inherited descriptors: %s", strerror(errno));
+	spare_nobody();
+	/* Executed by its descriptor, it has that for a name. */
+	(void)prctl(PR_SET_NAME, "vpsh-domain");
 	for (sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &act, NULL);
 	/* libxl waits for its children by SIGCHLD. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/random.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -75,21 +76,28 @@ record_uuid_is_zero(const uint8_t uuid[WIRE_UUID])
 }
 
 int
-record_field(const char *text, const char *key, char value[RECORD_VALUE])
+record_text(const char *text, const char *key, char *value, size_t size)
 {
 	size_t klen = strlen(key), len;
 	const char *line;
 
+	value[0] = '\0';
 	for (line = text; *line != '\0'; line += len + (line[len] != '\0')) {
 		len = strcspn(line, "\n");
 		if (len <= klen + 1 || strncmp(line, key, klen) != 0 ||
-		    line[klen] != ' ' || len - klen - 1 >= RECORD_VALUE)
+		    line[klen] != ' ' || len - klen - 1 >= size)
 			continue;
 		memcpy(value, line + klen + 1, len - klen - 1);
 		value[len - klen - 1] = '\0';
 		return 0;
 	}
 	return -1;
+}
+
+int
+record_field(const char *text, const char *key, char value[RECORD_VALUE])
+{
+	return record_text(text, key, value, RECORD_VALUE);
 }
 
 int
@@ -142,9 +150,44 @@ record_save(const char *dir, const char *domain, const char *text)
 }
 
 int
+record_remove(const char *dir, const char *domain)
+{
+	char path[512];
+
+	if (!text_is_domain(domain) ||
+	    text_format(path, sizeof(path), "%s/%s", dir, domain) == -1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return unlink(path) == -1 && errno != ENOENT ? -1 : 0;
+}
+
+void
+record_sweep(const char *dir, const char *domain)
+{
+	const size_t len = strlen(domain);
+	struct dirent *entry;
+	const char *name;
+	DIR *d;
+
+	if ((d = opendir(dir)) == NULL)
+		return;
+	while ((entry = readdir(d)) != NULL) {
+		name = entry->d_name;
+		/* ".DOMAIN.PID", see file_replace(). */
+		if (name[0] == '.' && strncmp(name + 1, domain, len) == 0 &&
+		    name[len + 1] == '.' && name[len + 2] != '\0' &&
+		    name[len + 2 + strspn(name + len + 2, "0123456789")] ==
+		    '\0')
+			(void)unlinkat(dirfd(d), name, 0);
+	}
+	closedir(d);
+}
+
+int
 boot_load(const char *dir, const char *domain, struct boot *boot)
 {
-	long long number, domid, since, away;
+	long long number, domid, since, away, on;
 	char host[RECORD_VALUE];
 	char *text;
 	int r = -1;
@@ -166,6 +209,8 @@ boot_load(const char *dir, const char *domain, struct boot *boot)
 	boot->domid = (uint32_t)domid;
 	boot->since_ms = since;
 	boot->away = away != 0;
+	/* Older records have none. */
+	boot->on = record_number(text, "on", 0, 1, &on) == 0 && on != 0;
 	r = 0;
 out:
 	free(text);
@@ -179,13 +224,29 @@ boot_save(const char *dir, const char *domain, const struct boot *boot)
 
 	record_uuid_text(boot->uuid, uuid);
 	if (text_format(text, sizeof(text), "boot %" PRIu64 "\ndomid %" PRIu32
-	    "\nuuid %s\nhost %s\nsince %" PRId64 "\naway %d\n", boot->number,
-	    boot->domid, uuid, boot->host, boot->since_ms,
-	    boot->away ? 1 : 0) == -1) {
+	    "\nuuid %s\nhost %s\nsince %" PRId64 "\naway %d\non %d\n",
+	    boot->number, boot->domid, uuid, boot->host, boot->since_ms,
+	    boot->away ? 1 : 0, boot->on ? 1 : 0) == -1) {
 		errno = EINVAL;
 		return -1;
 	}
 	return record_save(dir, domain, text);
+}
+
+static const char *const modes[] = { [INTENT_CREATING] = "creating",
+	[INTENT_NORMAL] = "normal", [INTENT_RESTARTING] = "restarting" };
+
+static int
+parse_mode(const char *text, enum intent_mode *mode)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(text, modes[i]) == 0) {
+			*mode = (enum intent_mode)i;
+			return 0;
+		}
+	return -1;
 }
 
 int
@@ -204,14 +265,13 @@ intent_load(const char *dir, const char *domain, struct intent *intent)
 	    record_field(text, "mode", mode) == -1 ||
 	    record_number(text, "domid", 0, UINT32_MAX, &domid) == -1 ||
 	    record_uuid(text, intent->uuid) == -1 ||
+	    parse_mode(mode, &intent->mode) == -1 ||
 	    text_copy(intent->mark, sizeof(intent->mark), mark) == -1 ||
 	    text_copy(intent->host, sizeof(intent->host), host) == -1) {
 		log_error("%s/%s: not an intent, ignored", dir, domain);
 		goto out;
 	}
 	intent->domid = (uint32_t)domid;
-	intent->mode = strcmp(mode, "creating") == 0 ? INTENT_CREATING :
-	    INTENT_NORMAL;
 	r = 0;
 out:
 	free(text);
@@ -227,8 +287,7 @@ intent_save(const char *dir, const char *domain, const struct intent *intent)
 	if (text_format(text, sizeof(text),
 	    "job %s\nuuid %s\ndomid %" PRIu32 "\nhost %s\nmode %s\n",
 	    intent->mark, uuid, intent->domid, intent->host,
-	    intent->mode == INTENT_CREATING ? "creating" :
-	    "normal") == -1) {
+	    modes[intent->mode]) == -1) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -238,14 +297,7 @@ intent_save(const char *dir, const char *domain, const struct intent *intent)
 int
 intent_remove(const char *dir, const char *domain)
 {
-	char path[512];
-
-	if (!text_is_domain(domain) ||
-	    text_format(path, sizeof(path), "%s/%s", dir, domain) == -1) {
-		errno = EINVAL;
-		return -1;
-	}
-	return unlink(path) == -1 && errno != ENOENT ? -1 : 0;
+	return record_remove(dir, domain);
 }
 
 bool

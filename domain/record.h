@@ -3,6 +3,7 @@
 #define DOMAIN_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "wire/wire.h"
@@ -24,11 +25,15 @@ struct boot {
 	int64_t		since_ms;	/* CLOCK_BOOTTIME of its start, -1 */
 	/* It left by suspending, to a file or another host. */
 	bool		away;
+	/* Nobody switched it off: for the next boot of the host. */
+	bool		on;
 };
 
 enum intent_mode {
 	INTENT_CREATING,	/* not yet unpaused: half made */
-	INTENT_NORMAL
+	INTENT_NORMAL,
+	/* It shut down, is taken away and is to be booted again. */
+	INTENT_RESTARTING
 };
 
 /* INTENTS/DOMAIN: written by workers, under the guest's lock. */
@@ -77,11 +82,17 @@ int	 record_own_uuid(const char *dir, const char *domain,
  */
 char	*record_load(const char *dir, const char *domain);
 int	 record_save(const char *dir, const char *domain, const char *text);
+int	 record_remove(const char *dir, const char *domain);
+
+/* Remove what a process that died has left of a file it was writing. */
+void	 record_sweep(const char *dir, const char *domain);
 
 /* The value of "key value\n"; -1 when it is missing or not of that kind. */
 #define RECORD_VALUE	64
 int	 record_field(const char *text, const char *key,
 	    char value[RECORD_VALUE]);
+int	 record_text(const char *text, const char *key, char *value,
+	    size_t size);
 int	 record_number(const char *text, const char *key, long long min,
 	    long long max, long long *number);
 int	 record_uuid(const char *text, uint8_t uuid[WIRE_UUID]);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -38,6 +40,28 @@ make(int dir, const char *name)
 		fd_close(&fd);
 		errno = err;
 	}
+	return fd;
+}
+
+/*
+ * Where there is no room for a file: the console works all the same, and its
+ * bytes outlive the console server, though not both of us.
+ */
+static int
+make_in_memory(const char *dir, const char *name)
+{
+	int fd, err = errno;
+
+	log_error("%s/%s cannot be made: %s; that console works and is kept "
+		  "in memory until the guest's next boot. Make room there",
+	    dir, name, strerror(err));
+	fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	err = posix_fallocate(fd, 0, WIRE_RING_BYTES);
+	if (err != 0)
+		fd_close(&fd);
+	errno = err;
 	return fd;
 }
 
@@ -92,21 +116,21 @@ ring_open(const char *path, const char *customer, const char *guest)
 
 	if (file_name(name, customer, guest) == -1)
 		return -1;
-	if (mkdir(path, 0700) == -1 && errno != EEXIST)
-		return -1;
-	dir = open_dir(path);
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		dir = open_dir(path);
 	if (dir == -1)
-		return -1;
+		return make_in_memory(path, name);
 	fd = open_file(dir, name);
 	if (fd != -1 && is_usable(fd))
 		goto out;
 	if (fd != -1 || errno != ENOENT) {
 		log_warn("%s/%s is no usable ring: replaced", path, name);
 		fd_close(&fd);
-		if (unlinkat(dir, name, 0) == -1)
-			goto out;
+		(void)unlinkat(dir, name, 0);
 	}
 	fd = make(dir, name);
+	if (fd == -1)
+		fd = make_in_memory(path, name);
 out:
 	err = errno;
 	close(dir);

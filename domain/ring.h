@@ -7,7 +7,8 @@
  * its folder if they are not there: root's, 0600, WIRE_RING_BYTES of which
  * every block exists, so that a full file system fails here and not as a
  * signal in whoever maps it.  One of another size or owner is replaced.
- * Returns a descriptor, which is the caller's, or -1 with errno.
+ * Where none can be made it has no name and is in memory only; the operator
+ * is told.  Returns a descriptor, which is the caller's, or -1 with errno.
  */
 int	 ring_open(const char *dir, const char *customer, const char *guest);
 

@@ -20,14 +20,20 @@
 #include "base/log.h"
 #include "base/point.h"
 #include "base/text.h"
+#include "domain/forget.h"
+#include "domain/hold.h"
 #include "domain/job.h"
 #include "domain/lock.h"
+#include "domain/result.h"
 #include "domain/run.h"
 #include "domain/store.h"
 
 #define REQUEST_MS	10000
 /* An earlier worker that was killed, or that finishes without a broker. */
 #define LOCK_WAIT_S	20
+/* Pulling the plug is for when something hangs. */
+#define LOCK_DESTROY_S	2
+#define LOCK_MAX_S	3600
 
 static void
 drop_broker(struct job *job)
@@ -110,6 +116,13 @@ job_end_xen(struct job *job, int err, const char *what)
 	    "", said);
 }
 
+int
+job_write_err(void)
+{
+	return errno == ENOSPC || errno == EDQUOT ? VPSH_ERR_NO_ROOM :
+	    VPSH_ERR_FAILED;
+}
+
 /*
  * Find the guest in the policy as it stands on the disk now, or as it last
  * stood there without a mistake.
@@ -140,14 +153,18 @@ look_up(struct job *job)
 		    job->run.guest);
 	else if (guest->closed[0] != '\0')
 		err = job_end(job, VPSH_ERR_GUEST_CLOSED, "%s", guest->closed);
-	else
+	if (guest != NULL)
 		job->guest = *guest;
 	policy_free(policy);
-	if (err == VPSH_OK && (!text_is_domain(job->guest.domain) ||
+	if (guest != NULL && (!text_is_domain(job->guest.domain) ||
 	    text_format(job->config, sizeof(job->config), "%s%s",
 	    job->paths.prefix, job->guest.config) == -1))
-		err = job_end(job, VPSH_ERR_POLICY, "unusable domain or path");
-	return err;
+		return job_end(job, VPSH_ERR_POLICY,
+		    "unusable domain or path");
+	/* Closed meanwhile: what was begun is tidied up all the same. */
+	job->closed = err != VPSH_OK;
+	return guest != NULL && job->run.op == WIRE_OP_RECOVER ? VPSH_OK :
+	    err;
 }
 
 static bool
@@ -171,8 +188,8 @@ dispatch(struct job *job)
 {
 	const enum wire_op op = (enum wire_op)job->run.op;
 
-	if ((op == WIRE_OP_START || op == WIRE_OP_RESET) &&
-	    !is_here(&job->guest))
+	if ((op == WIRE_OP_START || op == WIRE_OP_RESET ||
+	    op == WIRE_OP_ADOPT) && !is_here(&job->guest))
 		return job_end(job, VPSH_ERR_ELSEWHERE,
 		    "the policy puts %s on host %s", job->guest.domain,
 		    job->guest.host);
@@ -196,31 +213,66 @@ dispatch(struct job *job)
 	case WIRE_OP_SYSRQ:
 		return ask_sysrq(job);
 	case WIRE_OP_RECOVER:
+		return recover_run(job);
 	case WIRE_OP_ADOPT:
+		return adopt_run(job);
 	case WIRE_OP_HOLD:
+		return hold_run(job);
 	case WIRE_OP_RELEASE:
+		return hold_release(job);
 	case WIRE_OP_FORGET_SAVED:
-		break;
+		return forget_run(job);
 	}
 	return job_end(job, VPSH_ERR_FAILED, "no operation %" PRIu32,
 	    job->run.op);
 }
 
-/* With the guest's lock, and Xen at hand. */
+static int
+take_lock(struct job *job, int *lock)
+{
+	const enum wire_op op = (enum wire_op)job->run.op;
+	unsigned wait_s = job->run.lock_s;
+
+	if (op == WIRE_OP_DESTROY)
+		wait_s = LOCK_DESTROY_S;
+	else if (wait_s == 0 || wait_s > LOCK_MAX_S)
+		wait_s = LOCK_WAIT_S;
+	(void)mkdir(job->paths.locks, 0700);
+	*lock = lock_guest(job->paths.locks, job->guest.domain, wait_s,
+	    op == WIRE_OP_DESTROY || op == WIRE_OP_RECOVER);
+	if (*lock != -1)
+		return VPSH_OK;
+	if (errno == EINTR)
+		return job_end(job, VPSH_ERR_BUSY,
+		    "another worker holds the lock of %s", job->guest.domain);
+	return job_end(job, job_write_err(), "%s/%s: %s", job->paths.locks,
+	    job->guest.domain, strerror(errno));
+}
+
+void
+job_keep(const struct job *job, int err)
+{
+	struct result result = { .op = job->run.op, .err = err,
+		.number = job->number };
+
+	(void)text_copy(result.mark, sizeof(result.mark), job->mark);
+	(void)text_copy(result.text, sizeof(result.text), job->text);
+	if (result_save(job->paths.results, job->guest.domain,
+	    &result) == -1)
+		log_warn("%s/%s: %s", job->paths.results, job->guest.domain,
+		    strerror(errno));
+}
+
+/* With the guest's lock. */
 static int
 work(struct job *job)
 {
-	int lock, err;
+	int err;
 
-	(void)mkdir(job->paths.locks, 0700);
-	lock = lock_guest(job->paths.locks, job->guest.domain, LOCK_WAIT_S);
-	if (lock == -1 && errno == EINTR)
-		return job_end(job, VPSH_ERR_BUSY,
-		    "another worker holds the lock of %s", job->guest.domain);
-	if (lock == -1)
-		return job_end(job, VPSH_ERR_FAILED, "%s/%s: %s",
-		    job->paths.locks, job->guest.domain, strerror(errno));
 	point("worker-locked");
+	/* Who was late for the lock has been given up for dead. */
+	if (recover_is_told(job, &err))
+		return err;
 	if (xen_open(&job->xen) == -1)
 		err = job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
 	else if ((job->store = store_open()) == NULL)
@@ -228,7 +280,8 @@ work(struct job *job)
 		    "xenstored does not answer: %s", strerror(errno));
 	else
 		err = dispatch(job);
-	fd_close(&lock);
+	job_keep(job, err);
+	point("result-written");
 	return err;
 }
 
@@ -247,8 +300,10 @@ receive(struct job *job)
 		return -1;
 	}
 	job->run = msg.u.run;
+	/* Who recovers does it in the name of the one who died. */
 	return text_format(job->mark, sizeof(job->mark), "%" PRIu64 ".%s",
-	    job->run.job, text_is_domain(job->run.ref) ? job->run.ref : "-");
+	    job->run.op == WIRE_OP_RECOVER ? job->run.of : job->run.job,
+	    text_is_domain(job->run.ref) ? job->run.ref : "-");
 }
 
 int
@@ -257,6 +312,7 @@ run_main(int fd, const char *prefix)
 	/* Static: libxl's things are kept until the process ends. */
 	static struct job job;
 	struct wire_result result = { 0 };
+	int lock = -1;
 
 	job.fd = fd;
 	if (paths_init(&job.paths, prefix) == -1)
@@ -268,7 +324,11 @@ run_main(int fd, const char *prefix)
 	point("worker-asked");
 	result.job = job.run.job;
 	if ((result.err = look_up(&job)) == VPSH_OK)
+		result.err = take_lock(&job, &lock);
+	if (result.err == VPSH_OK) {
 		result.err = work(&job);
+		lock_guest_release(&lock);
+	}
 	result.number = job.number;
 	(void)text_copy(result.text, sizeof(result.text), job.text);
 	log_write(result.err == VPSH_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,

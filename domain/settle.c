@@ -10,16 +10,24 @@
  * different ones of these, and all that is so again a second later.  Then
  * it can have at most one node still to write, and that one could not be
  * different from the others and held unless it is right.
+ *
+ * One whose node it wrote under our eyes need not wait for the others:
+ * console_event().  So a domain that the daemon cannot serve closes its own
+ * console only.
  */
+#include <sys/inotify.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "domain/prove.h"
 #include "domain/store.h"
 #include "domain/watch.h"
@@ -170,7 +178,8 @@ settle(struct watch *watch)
 	if (now == NULL && ++watch->unsettled == LOOKS_MAX)
 		log_error("the ttys that " DAEMON " holds and those that "
 		    "xenstore names do not fit together: consoles of domains "
-		    "older than it stay closed");
+		    "older than it stay closed, but for those whose tty it "
+		    "named since");
 	if (now == NULL || !is_same(watch->settled, now)) {
 		free(watch->settled);
 		watch->settled = now;
@@ -207,6 +216,19 @@ lose_daemon(struct watch *watch)
 		if (!dom->console.is_serial)
 			console_drop(watch, dom, DAEMON " is gone");
 	watch_tick(watch);
+}
+
+/*
+ * What was written before this daemon was taken is not to be mistaken for
+ * its own: what its predecessor, which is dead, still had under way is one
+ * request at most, and xenstored has served that before it answers twice.
+ */
+static void
+forget_past(struct watch *watch)
+{
+	if (!store_alive(watch->store) || !store_alive(watch->store))
+		log_warn("xenstored does not answer");
+	watch_drain(watch);
 }
 
 static void
@@ -246,6 +268,7 @@ find_daemon(struct watch *watch)
 		lose_daemon(watch);
 		return;
 	}
+	forget_past(watch);
 	watch->generation = ++watch->generations;
 	log_info(DAEMON " is process %d", (int)watch->daemon.pid);
 }
@@ -264,9 +287,49 @@ settle_check(struct watch *watch)
 		watch_tick(watch);
 }
 
+/* Sooner than it says anything: it makes its pid file first. */
+static void
+on_daemon_file(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+	char events[4096];
+
+	(void)what;
+	while (read(fd, events, sizeof(events)) > 0)
+		continue;
+	if (watch->generation == 0)
+		settle_check(watch);
+}
+
+static void
+watch_files(struct watch *watch)
+{
+	const char *const files[] = { watch->paths.console_pid,
+		watch->paths.console_pid2 };
+	char folder[PATHS_LEN];
+	size_t i;
+	int fd;
+
+	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (fd == -1)
+		fatal("inotify: %s", strerror(errno));
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)text_copy(folder, sizeof(folder), files[i]);
+		*strrchr(folder, '/') = '\0';
+		(void)inotify_add_watch(fd, folder, IN_MODIFY | IN_MOVED_TO |
+		    IN_ONLYDIR);
+	}
+	watch->daemon_file = event_new(watch->base, fd, EV_READ | EV_PERSIST,
+	    on_daemon_file, watch);
+	if (watch->daemon_file == NULL ||
+	    event_add(watch->daemon_file, NULL) == -1)
+		fatal("no memory");
+}
+
 void
 settle_open(struct watch *watch)
 {
 	watch->daemon = (struct holder)HOLDER_NONE;
+	watch_files(watch);
 	settle_check(watch);
 }

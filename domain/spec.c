@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ stable_uuid(struct job *job, char setting[64])
 
 	(void)mkdir(job->paths.uuids, 0700);
 	if (record_own_uuid(job->paths.uuids, job->guest.domain, uuid) == -1)
-		return job_end(job, VPSH_ERR_FAILED,
+		return job_end(job, job_write_err(),
 		    "no uuid can be remembered below %s: %s",
 		    job->paths.uuids, strerror(errno));
 	record_uuid_text(uuid, text);
@@ -67,6 +68,66 @@ spec_macs(libxl_domain_config *config)
 
 	for (i = 0; i < config->num_nics; i++)
 		stable_mac(&config->nics[i], config->c_info.uuid.uuid, i);
+}
+
+static void
+mac_key(int number, char key[16])
+{
+	(void)text_format(key, 16, "mac%d", number);
+}
+
+/* Those that the guest had when it was adopted. */
+static void
+recall_macs(struct job *job, libxl_domain_config *config)
+{
+	static const libxl_mac none;
+	unsigned m[6];
+	char key[16], value[RECORD_VALUE], end, *text;
+	int i, j;
+
+	text = record_load(job->paths.uuids, job->guest.domain);
+	for (i = 0; text != NULL && i < config->num_nics; i++) {
+		mac_key(i, key);
+		if (memcmp(config->nics[i].mac, none, sizeof(none)) != 0 ||
+		    record_field(text, key, value) == -1 || sscanf(value,
+		    "%2x:%2x:%2x:%2x:%2x:%2x%c", &m[0], &m[1], &m[2], &m[3],
+		    &m[4], &m[5], &end) != 6)
+			continue;
+		for (j = 0; j < 6; j++)
+			config->nics[i].mac[j] = (uint8_t)m[j];
+	}
+	free(text);
+}
+
+int
+spec_remember(struct job *job, uint32_t domid)
+{
+	libxl_domain_config config;
+	char id[UUID_TEXT], key[16], text[4096];
+	size_t len;
+	int i, r = -1;
+
+	libxl_domain_config_init(&config);
+	if (libxl_retrieve_domain_configuration(job->xen.ctx, domid, &config,
+	    NULL) != 0)
+		goto out;
+	record_uuid_text(config.c_info.uuid.uuid, id);
+	(void)text_format(text, sizeof(text), "uuid %s\n", id);
+	for (i = 0; i < config.num_nics; i++) {
+		const uint8_t *m = config.nics[i].mac;
+
+		len = strlen(text);
+		mac_key(i, key);
+		if (text_format(text + len, sizeof(text) - len, "%s %02x:%02x:"
+		    "%02x:%02x:%02x:%02x\n", key, m[0], m[1], m[2], m[3],
+		    m[4], m[5]) == -1)
+			goto out;
+	}
+	(void)mkdir(job->paths.uuids, 0700);
+	r = record_save(job->paths.uuids, job->guest.domain, text);
+out:
+	libxl_domain_config_dispose(&config);
+	return r;
 }
 
 static int
@@ -195,6 +256,7 @@ spec_load(struct job *job, libxl_domain_config *config)
 	free(out.json);
 	if (err != VPSH_OK)
 		return err;
+	recall_macs(job, config);
 	spec_macs(config);
 	/* xl's own policy about numbers is not ours. */
 	config->c_info.domid = (libxl_domid)INVALID_DOMID;

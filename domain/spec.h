@@ -15,6 +15,13 @@ int	 spec_load(struct job *job, libxl_domain_config *config);
 /* Give every network card a MAC address that stays, unless it has one. */
 void	 spec_macs(libxl_domain_config *config);
 
+/*
+ * A domain that xl made has a uuid and MAC addresses, of its xl.cfg or made
+ * up.  Remember them, for what the xl.cfg does not say: its next boot is to
+ * have the same.  Returns 0 or -1; not a reason to stop.
+ */
+int	 spec_remember(struct job *job, uint32_t domid);
+
 /* Put our mark on it, so that the domain carries it from birth. */
 int	 spec_mark(struct job *job, libxl_domain_config *config);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,18 +11,25 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/point.h"
 #include "base/text.h"
+#include "domain/forget.h"
+#include "domain/hold.h"
 #include "domain/job.h"
 #include "domain/spec.h"
 #include "domain/store.h"
+#include "domain/torn.h"
 
 /* How long a new guest waits for its console to be ready to listen. */
 #define CREATED_MS	2000
+/* How long the watcher may take over the end of the last boot. */
+#define NOTED_MS	5000
+#define NOTED_AGAIN_MS	20
 
-static int
-read_mark(struct job *job, uint32_t domid, char mark[RECORD_MARK])
+int
+start_mark(struct job *job, uint32_t domid, char mark[RECORD_MARK])
 {
 	char path[64];
 
@@ -38,68 +46,80 @@ start_is_ours(struct job *job, const struct xen_domain *domain)
 	struct intent intent;
 	char mark[RECORD_MARK];
 
-	return read_mark(job, domain->domid, mark) == 0 &&
+	return start_mark(job, domain->domid, mark) == 0 &&
 	    intent_load(job->paths.intents, job->guest.domain,
 	    &intent) == 0 && intent_agrees(&intent, mark, domain->uuid,
 	    domain->domid);
-}
-
-/*
- * A start that was killed leaves a paused domain, in its earliest moments
- * one without a name or our mark in xenstore; the intent knows its uuid.
- */
-bool
-start_is_half_made(struct job *job, const struct xen_domain *domain)
-{
-	struct intent intent;
-	char host[RECORD_HOST];
-
-	record_host(host);
-	return domain->paused && intent_load(job->paths.intents,
-	    job->guest.domain, &intent) == 0 &&
-	    intent.mode == INTENT_CREATING &&
-	    strcmp(intent.host, host) == 0 &&
-	    memcmp(intent.uuid, domain->uuid, WIRE_UUID) == 0;
 }
 
 /* Does a saved image say that this guest lives on elsewhere? */
 static int
 check_away(struct job *job)
 {
+	char path[FORGET_PATH];
 	struct boot boot;
-	struct stat st;
-	char path[PATHS_LEN + POLICY_DOMAIN];
 
 	if (boot_load(job->paths.boots, job->guest.domain, &boot) == 0 &&
 	    boot.away)
 		return job_end(job, VPSH_ERR_ELSEWHERE,
 		    "%s left by suspending, and has not come back",
 		    job->guest.domain);
-	if (text_format(path, sizeof(path), "%s/%s", job->paths.saves,
-	    job->guest.domain) == 0 && lstat(path, &st) == 0)
+	if (forget_is_saved(&job->paths, job->guest.domain, path))
 		return job_end(job, VPSH_ERR_ELSEWHERE,
 		    "there is a saved image, %s", path);
 	return VPSH_OK;
 }
 
+int
+start_allowed(struct job *job)
+{
+	int err;
+
+	err = hold_check(job);
+	return err == VPSH_OK ? check_away(job) : err;
+}
+
 /*
- * Make room for a new domain.  Returns VPSH_OK to go on, 1 when the guest
- * runs already, or an error.
+ * How a domain ended is for the watcher to see and to write down.  One that
+ * was saved must not be booted because that takes a moment.
+ */
+static int
+wait_noted(struct job *job)
+{
+	const int64_t until = clock_ms() + NOTED_MS;
+	char host[RECORD_HOST];
+	struct boot boot;
+
+	record_host(host);
+	while (boot_load(job->paths.boots, job->guest.domain, &boot) == 0 &&
+	    boot.on && !boot.away && strcmp(boot.host, host) == 0) {
+		if (clock_ms() >= until)
+			return job_end(job, VPSH_ERR_HOST, "the watcher has "
+			    "not said yet how domain %" PRIu32 " ended",
+			    boot.domid);
+		(void)poll(NULL, 0, NOTED_AGAIN_MS);
+	}
+	return VPSH_OK;
+}
+
+/*
+ * Make room for a new domain, if there may be one.  Returns VPSH_OK to go
+ * on, 1 when the guest runs already, or an error.
  */
 static int
 clear_way(struct job *job)
 {
 	struct xen_domain domain;
-	struct intent intent;
-	bool known;
-	int r;
+	int r, err;
 
-	known = intent_load(job->paths.intents, job->guest.domain,
-	    &intent) == 0 && intent.mode == INTENT_CREATING;
-	r = xen_find(&job->xen, job->guest.domain,
-	    known ? intent.uuid : NULL, &domain);
+	if ((err = torn_clear(job)) < 0)
+		return err;
+	r = torn_find(job, &domain);
+	if (r == 1 && job->run.op == WIRE_OP_START &&
+	    (err = wait_noted(job)) != VPSH_OK)
+		return err;
 	if (r == 1)
-		return VPSH_OK;
+		return start_allowed(job);
 	if (r == -1)
 		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
 	if (job->run.op != WIRE_OP_DEATH &&
@@ -107,18 +127,19 @@ clear_way(struct job *job)
 		return job_end(job, VPSH_ERR_ELSEWHERE,
 		    "domain %" PRIu32 " is being saved or moved",
 		    domain.domid);
-	if (domain.dying || start_is_half_made(job, &domain))
-		return stop_domain(job, &domain, false);
-	if (domain.reason == WIRE_REASON_NONE && domain.paused)
+	if (!domain.dying && domain.reason == WIRE_REASON_NONE &&
+	    domain.paused)
 		return job_end(job, VPSH_ERR_PAUSED,
 		    "domain %" PRIu32 " is there, and paused", domain.domid);
-	if (domain.reason == WIRE_REASON_NONE) {
+	if (!domain.dying && domain.reason == WIRE_REASON_NONE) {
 		(void)job_end(job, VPSH_OK, "runs already as domain %" PRIu32,
 		    domain.domid);
 		return 1;
 	}
-	/* A corpse that was kept, and has long said what it had to say. */
-	if (start_is_ours(job, &domain))
+	if ((err = start_allowed(job)) != VPSH_OK)
+		return err;
+	/* Or a corpse that was kept, and has long said what it had to say. */
+	if (domain.dying || start_is_ours(job, &domain))
 		return stop_domain(job, &domain, false);
 	return job_end(job, VPSH_ERR_BUSY,
 	    "domain %" PRIu32 ", which vpsh did not make, is shut down and "
@@ -173,8 +194,8 @@ undo(struct job *job, const struct xen_domain *made)
 	(void)text_copy(job->text, sizeof(job->text), text);
 }
 
-static int
-save_intent(struct job *job, const struct xen_domain *domain,
+int
+start_save_intent(struct job *job, const struct xen_domain *domain,
     enum intent_mode mode)
 {
 	struct intent intent = { .mode = mode, .domid = domain->domid };
@@ -185,7 +206,7 @@ save_intent(struct job *job, const struct xen_domain *domain,
 	(void)mkdir(job->paths.intents, 0700);
 	if (intent_save(job->paths.intents, job->guest.domain,
 	    &intent) == -1)
-		return job_end(job, VPSH_ERR_FAILED,
+		return job_end(job, job_write_err(),
 		    "the intent cannot be written below %s: %s",
 		    job->paths.intents, strerror(errno));
 	return VPSH_OK;
@@ -201,15 +222,26 @@ check_alone(struct job *job)
 	    "of the name %s at the same time", job->guest.domain);
 }
 
+void
+start_sign(struct job *job, uint32_t domid)
+{
+	char data[RECORD_MARK + 16];
+
+	(void)text_format(data, sizeof(data), "1 %s\n", job->mark);
+	if (libxl_userdata_store(job->xen.ctx, domid, "vpsh",
+	    (const uint8_t *)data, (int)strlen(data)) != 0)
+		log_warn("job %s: no userdata on domain %" PRIu32,
+		    job->mark, domid);
+}
+
 static int
 create(struct job *job, libxl_domain_config *config)
 {
 	struct xen_domain domain = { 0 };
-	char data[RECORD_MARK + 16];
 	int err;
 
 	memcpy(domain.uuid, config->c_info.uuid.uuid, WIRE_UUID);
-	if ((err = save_intent(job, &domain, INTENT_CREATING)) != 0)
+	if ((err = start_save_intent(job, &domain, INTENT_CREATING)) != 0)
 		return err;
 	point("start-intent");
 	xen_forget(&job->xen);
@@ -221,11 +253,7 @@ create(struct job *job, libxl_domain_config *config)
 	point("start-created");
 	if ((err = check_alone(job)) != 0)
 		goto undo;
-	(void)text_format(data, sizeof(data), "1 %s\n", job->mark);
-	if (libxl_userdata_store(job->xen.ctx, domain.domid, "vpsh",
-	    (const uint8_t *)data, (int)strlen(data)) != 0)
-		log_warn("job %s: no userdata on domain %" PRIu32,
-		    job->mark, domain.domid);
+	start_sign(job, domain.domid);
 	job_phase(job, WIRE_PHASE_CREATED, &domain, CREATED_MS);
 	point("start-console");
 	if (libxl_domain_unpause(job->xen.ctx, domain.domid, NULL) != 0) {
@@ -235,7 +263,7 @@ create(struct job *job, libxl_domain_config *config)
 	}
 	point("start-unpaused");
 	/* From here on it runs, and only stops for reasons of its own. */
-	if (save_intent(job, &domain, INTENT_NORMAL) != VPSH_OK)
+	if (start_save_intent(job, &domain, INTENT_NORMAL) != VPSH_OK)
 		log_error("job %s: %s", job->mark, job->text);
 	return job_end(job, VPSH_OK, "runs as domain %" PRIu32,
 	    domain.domid);
@@ -251,9 +279,11 @@ start_run(struct job *job)
 	int err;
 
 	err = clear_way(job);
+	if (err == 1) {
+		job->number = 1;
+		return VPSH_OK;
+	}
 	if (err != VPSH_OK)
-		return err == 1 ? VPSH_OK : err;
-	if ((err = check_away(job)) != VPSH_OK)
 		return err;
 	err = spec_load(job, &config);
 	if (err == VPSH_OK)

@@ -12,23 +12,18 @@
 #include "base/text.h"
 #include "domain/job.h"
 #include "domain/store.h"
+#include "domain/torn.h"
 
 /* How long a destroyed domain may take to disappear. */
 #define GONE_MS		20000
 #define LOOK_AGAIN_MS	50
 
-/* A half-made one has no name yet and is found by the intent's uuid. */
 int
 stop_find(struct job *job, struct xen_domain *domain)
 {
-	struct intent intent;
-	bool known;
 	int r;
 
-	known = intent_load(job->paths.intents, job->guest.domain,
-	    &intent) == 0 && intent.mode == INTENT_CREATING;
-	r = xen_find(&job->xen, job->guest.domain,
-	    known ? intent.uuid : NULL, domain);
+	r = torn_find(job, domain);
 	if (r == -1)
 		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
 	if (r == 1)
@@ -66,23 +61,28 @@ wait_gone(struct job *job, uint32_t domid)
 static void
 silence(struct job *job, const struct xen_domain *domain)
 {
-	if (!domain->paused && domain->reason == WIRE_REASON_NONE &&
-	    libxl_domain_pause(job->xen.ctx, domain->domid, NULL) != 0)
-		log_warn("job %s: domain %" PRIu32 " could not be paused",
-		    job->mark, domain->domid);
+	if (!domain->paused && domain->reason == WIRE_REASON_NONE) {
+		torn_note(job, TORN_SILENCED, domain);
+		if (libxl_domain_pause(job->xen.ctx, domain->domid,
+		    NULL) != 0)
+			log_warn("job %s: domain %" PRIu32 " could not be "
+			    "paused", job->mark, domain->domid);
+	}
 	job_phase(job, WIRE_PHASE_PAUSED, domain, JOB_PAUSED_MS);
 }
 
 int
-stop_domain(struct job *job, const struct xen_domain *domain, bool ran)
+stop_take_down(struct job *job, const struct xen_domain *domain, bool ran)
 {
 	int rc = 0;
 
 	if (ran && !domain->dying)
 		silence(job, domain);
 	point("stop-silent");
-	if (!domain->dying)
+	if (!domain->dying) {
+		torn_note(job, TORN_DESTROYING, domain);
 		rc = libxl_domain_destroy(job->xen.ctx, domain->domid, NULL);
+	}
 	point("stop-destroyed");
 	/* Somebody else may have been quicker; that it is gone counts. */
 	if (!wait_gone(job, domain->domid))
@@ -90,23 +90,50 @@ stop_domain(struct job *job, const struct xen_domain *domain, bool ran)
 		    "the domain could not be destroyed" :
 		    "the destroyed domain does not go away");
 	point("stop-gone");
+	return job_end(job, VPSH_OK, "domain %" PRIu32 " is gone",
+	    domain->domid);
+}
+
+static void
+forget_intent(struct job *job)
+{
 	if (intent_remove(job->paths.intents, job->guest.domain) == -1)
 		log_warn("job %s: the old intent cannot be removed: %s",
 		    job->mark, strerror(errno));
-	return job_end(job, VPSH_OK, "domain %" PRIu32 " is gone",
-	    domain->domid);
+}
+
+int
+stop_domain(struct job *job, const struct xen_domain *domain, bool ran)
+{
+	int err;
+
+	err = stop_take_down(job, domain, ran);
+	if (err == VPSH_OK)
+		forget_intent(job);
+	return err;
+}
+
+/* Nor is it to be booted again, if a worker died over that. */
+static int
+is_off(struct job *job, bool already)
+{
+	forget_intent(job);
+	job->number = already;
+	return VPSH_OK;
 }
 
 int
 stop_destroy(struct job *job)
 {
 	struct xen_domain domain;
-	int err;
+	int err, wrecks;
 
-	if ((err = stop_find(job, &domain)) != VPSH_OK)
-		return err;
-	return stop_domain(job, &domain,
-	    !start_is_half_made(job, &domain));
+	if ((wrecks = torn_clear(job)) < 0)
+		return wrecks;
+	err = stop_find(job, &domain);
+	if (err == VPSH_ERR_NOT_RUNNING)
+		return is_off(job, wrecks == 0);
+	return err == VPSH_OK ? stop_domain(job, &domain, true) : err;
 }
 
 int
@@ -121,7 +148,10 @@ stop_reset(struct job *job)
 		return job_end(job, VPSH_ERR_ELSEWHERE,
 		    "domain %" PRIu32 " is being saved or moved",
 		    domain.domid);
-	if ((err = stop_domain(job, &domain, true)) != VPSH_OK)
+	if ((err = start_allowed(job)) != VPSH_OK)
+		return err;
+	if ((err = stop_domain(job, &domain, !torn_is(job, &domain))) !=
+	    VPSH_OK)
 		return err;
 	return start_run(job);
 }
@@ -152,11 +182,20 @@ stop_ask(struct job *job, bool reboot)
 	struct xen_domain domain;
 	int err, rc;
 
-	if ((err = stop_find(job, &domain)) != VPSH_OK)
+	err = stop_find(job, &domain);
+	if (err == VPSH_ERR_NOT_RUNNING && !reboot)
+		return is_off(job, true);
+	if (err != VPSH_OK)
 		return err;
-	if (domain.dying || domain.reason != WIRE_REASON_NONE)
-		return job_end(job, VPSH_ERR_NOT_RUNNING,
+	if (domain.reason == WIRE_REASON_SUSPEND)
+		return job_end(job, VPSH_ERR_ELSEWHERE,
+		    "domain %" PRIu32 " is being saved or moved",
+		    domain.domid);
+	if (domain.dying || domain.reason != WIRE_REASON_NONE) {
+		job->number = !reboot;
+		return job_end(job, reboot ? VPSH_ERR_NOT_RUNNING : VPSH_OK,
 		    "domain %" PRIu32 " is down already", domain.domid);
+	}
 	if (domain.paused)
 		return job_end(job, VPSH_ERR_PAUSED,
 		    "domain %" PRIu32 " is paused", domain.domid);
@@ -166,9 +205,12 @@ stop_ask(struct job *job, bool reboot)
 	if (rc != 0 && ask_anyway(job, domain.domid, reboot) == -1)
 		return job_end_xen(job, VPSH_ERR_NO_ANSWER,
 		    "the guest cannot be asked");
-	point("stop-asked");
-	job_phase(job, WIRE_PHASE_REQUESTED, &domain, 0);
-	return job_end(job, VPSH_OK, "domain %" PRIu32 " was asked%s",
+	err = job_end(job, VPSH_OK, "domain %" PRIu32 " was asked%s",
 	    domain.domid, rc == 0 ? "" : ", in the way for guests that do "
 	    "not listen yet");
+	/* It goes down by itself: nobody may ask it twice. */
+	job_keep(job, err);
+	point("stop-asked");
+	job_phase(job, WIRE_PHASE_REQUESTED, &domain, 0);
+	return err;
 }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,7 +11,10 @@
 #include <unistd.h>
 
 #include <xenstore.h>
+#include <xenstore_lib.h>
 
+#include "base/fd.h"
+#include "base/text.h"
 #include "domain/store.h"
 
 struct xs_handle *
@@ -132,6 +138,23 @@ store_swap(struct xs_handle *store, const char *path, const char *from,
 	}
 	alarm(0);
 	return r;
+}
+
+int
+store_lifeline(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	const char *path = xs_daemon_socket();
+	int fd;
+
+	if (path == NULL ||
+	    text_copy(sun.sun_path, sizeof(sun.sun_path), path) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd != -1 && connect(fd, (const struct sockaddr *)&sun,
+	    sizeof(sun)) == -1)
+		fd_close(&fd);
+	return fd;
 }
 
 bool

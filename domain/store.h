@@ -39,6 +39,12 @@ int	 store_write(struct xs_handle *store, const char *path,
 int	 store_swap(struct xs_handle *store, const char *path,
 	    const char *from, const char *to);
 
+/*
+ * A connection on which nothing is ever said: it ends when xenstored does.
+ * -1 where there is none, as with an xenstored in a domain of its own.
+ */
+int	 store_lifeline(void);
+
 /* Is xenstored alive? */
 bool	 store_alive(struct xs_handle *store);
 

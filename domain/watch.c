@@ -38,6 +38,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)domains_scan(watch, false);
 	settle_check(watch);
 	console_check_all(watch);
+	domains_save_again(watch);
 }
 
 void
@@ -59,7 +60,7 @@ scan_soon(struct watch *watch)
 }
 
 static void
-on_node(struct watch *watch, const char *token)
+on_node(struct watch *watch, const char *path, const char *token)
 {
 	struct dom *dom;
 	long long domid;
@@ -77,37 +78,50 @@ on_node(struct watch *watch, const char *token)
 	}
 	TAILQ_FOREACH(dom, &watch->doms, entry)
 		if (dom->now.domid == (uint32_t)domid) {
-			console_written(watch, dom);
+			console_event(watch, dom, path);
 			return;
 		}
 }
 
 /* The supervisor starts another watcher, which tells everybody anew. */
 static void
-fail(struct watch *watch)
+fail(struct watch *watch, const char *why)
 {
-	log_error("xenstored does not answer: %s", strerror(errno));
+	log_error("xenstored %s: starting anew", why);
 	watch->failed = true;
 	event_base_loopbreak(watch->base);
+}
+
+void
+watch_drain(struct watch *watch)
+{
+	char **event;
+
+	while ((event = xs_check_watch(watch->store)) != NULL) {
+		on_node(watch, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
+		free(event);
+	}
+	if (errno != EAGAIN)
+		fail(watch, strerror(errno));
 }
 
 static void
 on_store(evutil_socket_t fd, short what, void *arg)
 {
-	struct watch *watch = arg;
-	char **event;
-
 	(void)fd;
 	(void)what;
-	while ((event = xs_check_watch(watch->store)) != NULL) {
-		on_node(watch, event[XS_WATCH_TOKEN]);
-		free(event);
-	}
-	if (errno != EAGAIN)
-		fail(watch);
+	watch_drain(arg);
 }
 
 /* libxenstore's thread ends in silence when xenstored does. */
+static void
+on_store_end(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fail(arg, "is gone");
+}
+
 static void
 on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
@@ -116,7 +130,7 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!store_alive(watch->store))
-		fail(watch);
+		fail(watch, strerror(errno));
 }
 
 static void
@@ -131,6 +145,10 @@ on_broker_frame(const struct wire_msg *msg, void *arg)
 	struct watch *watch = arg;
 	struct wire_serial done = msg->u.serial;
 
+	if (msg->head.type == WIRE_AUTOSTARTED) {
+		host_started(watch);
+		return;
+	}
 	if (msg->head.type != WIRE_SCAN)
 		return;
 	done.ok = domains_scan(watch, true) == 0;
@@ -186,11 +204,31 @@ on_super(evutil_socket_t fd, short what, void *arg)
 	if (n <= 0) {
 		log_info("the supervisor is gone");
 		event_base_loopbreak(watch->base);
-	} else if (msg.head.type == WIRE_PEER)
+	} else if (msg.head.type == WIRE_PING)
+		(void)wire_send(fd, WIRE_PONG, 0, &msg.u.serial, NULL, 0);
+	else if (msg.head.type == WIRE_PEER)
 		connect_peer(watch, msg.u.peer.role, fds[0]);
 	else
 		for (i = 0; i < nfds; i++)
 			fd_close(&fds[i]);
+}
+
+/* Without one the heartbeat has to do. */
+static void
+hold_lifeline(struct watch *watch)
+{
+	int fd = store_lifeline();
+
+	if (fd == -1) {
+		log_warn("xenstored has no socket here: that it died is "
+		    "noticed late");
+		return;
+	}
+	watch->store_end = event_new(watch->base, fd, EV_READ, on_store_end,
+	    watch);
+	if (watch->store_end == NULL ||
+	    event_add(watch->store_end, NULL) == -1)
+		fatal("no memory");
 }
 
 static void
@@ -205,6 +243,7 @@ open_xen(struct watch *watch)
 	if (!store_watch(watch->store, "@introduceDomain", "d") ||
 	    !store_watch(watch->store, "@releaseDomain", "d"))
 		fatal("no watch on domains: %s", strerror(errno));
+	hold_lifeline(watch);
 }
 
 void
@@ -212,6 +251,7 @@ watch_open(struct watch *watch, int super, const char *prefix)
 {
 	memset(watch, 0, sizeof(*watch));
 	TAILQ_INIT(&watch->doms);
+	TAILQ_INIT(&watch->unsaved);
 	watch->super = super;
 	watch->first_scan = true;
 	if (paths_init(&watch->paths, prefix) == -1)
@@ -244,8 +284,11 @@ watch_loop(struct watch *watch)
 	const struct timeval beat = { HEARTBEAT_S, 0 };
 
 	reload_open(watch);
+	held_open(watch);
+	host_open(watch);
 	if (domains_scan(watch, false) == -1)
 		fatal("Xen does not list its domains");
+	host_look_back(watch);
 	settle_open(watch);
 	sample_open(watch);
 	if (event_add(watch->heartbeat, &beat) == -1 ||

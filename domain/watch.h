@@ -32,6 +32,7 @@ struct console {
 	int	lock;
 	int	ring;
 	bool	lost;		/* hung up: wait for a word or a second */
+	bool	heard;		/* the watch on console/tty said its first */
 	char	why[96];	/* why it is not open, logged once */
 };
 
@@ -45,6 +46,7 @@ struct dom {
 	char		 customer[WIRE_NAME];	/* name of its stream */
 	char		 guest[WIRE_NAME];
 	bool		 creating;	/* its intent says half made */
+	bool		 returns;	/* it was saved and is not back yet */
 	struct boot	 boot;
 	struct wire_domain now;
 	struct wire_domain sent;	/* what the broker knows */
@@ -63,6 +65,14 @@ struct dom {
 
 struct settled;
 
+/* What keeps guests from being booted; held.c. */
+struct held {
+	int		 inotify;
+	struct event	*changed;
+	struct event	*expiry;	/* of the hold that ends first */
+	int64_t		 expires_ms;	/* wall clock; 0: none does */
+};
+
 struct watch {
 	struct paths	 paths;
 	struct event_base *base;
@@ -73,6 +83,7 @@ struct watch {
 	struct link	 broker;
 	struct link	 console;
 	TAILQ_HEAD(, dom) doms;
+	TAILQ_HEAD(, unsaved) unsaved;	/* boots */
 	bool		 first_scan;	/* nothing is known yet */
 	bool		 failed;	/* xenstored is gone: end */
 	struct event	*scan_soon;
@@ -83,9 +94,11 @@ struct watch {
 	char		 month[TRAFFIC_MONTH];
 	struct event	*super_event;
 	struct event	*store_event;
+	struct event	*store_end;	/* it died */
 	struct holder	 daemon;	/* xenconsoled */
 	struct event	*daemon_event;	/* its end */
 	bool		 no_daemon;	/* said so already */
+	struct event	*daemon_file;	/* its pid files */
 	bool		 no_sys;		/* said so already */
 	unsigned	 generation;	/* 0: no daemon */
 	unsigned	 generations;	/* counts them */
@@ -94,6 +107,9 @@ struct watch {
 	int		 inotify;
 	struct event	*inotify_event;
 	struct event	*reload_soon;
+	struct held	 held;
+	char		 host[RECORD_HOST];	/* this boot of the host */
+	bool		 due;		/* we have not served it yet */
 };
 
 /* Opens everything that needs privilege; fatal() when it cannot. */
@@ -102,15 +118,48 @@ void	 watch_open(struct watch *watch, int super, const char *prefix);
 /* Until the supervisor is gone.  Returns the exit status. */
 int	 watch_loop(struct watch *watch);
 
+/* All that xenstore has to say by now. */
+void	 watch_drain(struct watch *watch);
+
 /* Look again in a second. */
 void	 watch_tick(struct watch *watch);
 
 /* domains.c: what there is, told to the broker. */
 int	 domains_scan(struct watch *watch, bool counters);
 void	 domains_tell_all(struct watch *watch);
+/* Something about this guest, which may have no domain, has changed. */
+void	 domains_tell_one(struct watch *watch, const char *name);
+/* Its domain, if a guest has it and it is there; or NULL. */
+struct dom *domains_of(struct watch *watch, const char *name);
+void	 domains_save_boot(struct watch *watch, const char *name,
+	    const struct boot *boot);
+/* Those for which there was no room then. */
+void	 domains_save_again(struct watch *watch);
 void	 domains_renamed(struct watch *watch, uint32_t domid);
 /* After a policy was loaded: who claims what? */
 void	 domains_claim_all(struct watch *watch);
+
+/* host.c: which guests were on when the host went down. */
+void	 host_open(struct watch *watch);
+/* After the first scan: who went off while nobody looked? */
+void	 host_look_back(struct watch *watch);
+/* Is it on?  Sets that in dom->boot and returns whether it is news. */
+bool	 host_note(struct watch *watch, struct dom *dom, bool paused);
+/* The same of a domain that is gone, or bears another name now. */
+void	 host_gone(struct watch *watch, struct dom *dom);
+/* What the broker has to hear; of a guest without a domain. */
+enum wire_autostart host_autostart(struct watch *watch, const char *name,
+	    const struct boot *boot);
+/* What was to be started is on record. */
+void	 host_started(struct watch *watch);
+
+/* held.c: what keeps guests from being booted. */
+void	 held_open(struct watch *watch);
+/* Fills in the hold. */
+void	 held_fill(struct watch *watch, const char *name,
+	    struct wire_domain *said);
+/* Is there an image of a saved one that counts? */
+bool	 held_is_saved(struct watch *watch, const char *name);
 
 /* sample.c: counters and months. */
 void	 sample_open(struct watch *watch);
@@ -131,8 +180,11 @@ void	 sample_close(struct watch *watch);
 void	 console_init(struct console *console);
 void	 console_watch(struct watch *watch, struct dom *dom);
 void	 console_unwatch(struct watch *watch, struct dom *dom);
-/* One of its nodes changed. */
+/* One of its nodes changed; read them. */
 void	 console_written(struct watch *watch, struct dom *dom);
+/* The same as xenstore has it: the node's path. */
+void	 console_event(struct watch *watch, struct dom *dom,
+	    const char *path);
 /* Open, keep or drop what has to be; cheap when there is nothing to do. */
 void	 console_check(struct watch *watch, struct dom *dom);
 /* Once a second, while there is anything to wait for. */

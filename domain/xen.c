@@ -118,6 +118,7 @@ fill(struct xen_domain *domain, const libxl_dominfo *info)
 	domain->domid = info->domid;
 	memcpy(domain->uuid, info->uuid.uuid, WIRE_UUID);
 	domain->paused = info->paused;
+	domain->ran = info->cpu_time > 0;
 	domain->dying = info->dying;
 	domain->reason = xen_reason(info);
 }
@@ -158,7 +159,8 @@ is_it(struct xen *xen, const libxl_dominfo *info, const char *name,
 		return false;
 	if (name != NULL && has_name(xen, info->domid, name))
 		return true;
-	return uuid != NULL && has_name(xen, info->domid, "") &&
+	return uuid != NULL && !info->dying &&
+	    has_name(xen, info->domid, "") &&
 	    memcmp(info->uuid.uuid, uuid, WIRE_UUID) == 0;
 }
 
@@ -187,6 +189,28 @@ xen_find(struct xen *xen, const char *name, const uint8_t *uuid,
 	}
 	libxl_dominfo_list_free(all, n);
 	return best == 0 ? 1 : 0;
+}
+
+int
+xen_next(struct xen *xen, const uint8_t uuid[WIRE_UUID], uint32_t after,
+    struct xen_domain *domain)
+{
+	libxl_dominfo *all;
+	int i, n, r = 1;
+
+	all = libxl_list_domain(xen->ctx, &n);
+	if (all == NULL)
+		return -1;
+	for (i = 0; i < n; i++) {
+		if (all[i].domid <= after || (r == 0 && all[i].domid >
+		    domain->domid) || memcmp(all[i].uuid.uuid, uuid,
+		    WIRE_UUID) != 0)
+			continue;
+		fill(domain, &all[i]);
+		r = 0;
+	}
+	libxl_dominfo_list_free(all, n);
+	return r;
 }
 
 int

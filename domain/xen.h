@@ -35,6 +35,7 @@ struct xen_domain {
 	uint32_t	 domid;
 	uint8_t		 uuid[WIRE_UUID];
 	bool		 paused;
+	bool		 ran;	/* ever, were it for a moment */
 	bool		 dying;
 	enum wire_reason reason;	/* NONE: it is not shut down */
 };
@@ -49,11 +50,16 @@ int	 xen_info(struct xen *xen, uint32_t domid, struct xen_domain *domain);
  * The domain of that name; or a nameless one with that uuid, whose making
  * broke off early; either may be NULL.  Others may have the uuid, too: a
  * corpse that was put aside under another name keeps it.  One that is shut
- * down or being taken down only when there is no other.  Returns as
- * xen_info().
+ * down or being taken down only when there is no other.  A nameless one that
+ * is dying has nothing any more but some memory: it is not there.  Returns
+ * as xen_info().
  */
 int	 xen_find(struct xen *xen, const char *name,
 	    const uint8_t *uuid, struct xen_domain *domain);
+
+/* The first with that uuid and a higher domid.  Returns as xen_info(). */
+int	 xen_next(struct xen *xen, const uint8_t uuid[WIRE_UUID],
+	    uint32_t after, struct xen_domain *domain);
 
 /* How many domains carry that name. */
 int	 xen_count(struct xen *xen, const char *name);

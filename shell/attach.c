@@ -189,7 +189,7 @@ pending_add(struct attach *a, const uint8_t *data, size_t len)
 }
 
 static void
-pending_flush(struct attach *a, int viewer)
+pending_flush(struct attach *a)
 {
 	size_t n;
 
@@ -197,7 +197,7 @@ pending_flush(struct attach *a, int viewer)
 		n = a->pending_len - a->pending_at;
 		if (n > WIRE_DATA)
 			n = WIRE_DATA;
-		if (wire_send_data(viewer, WIRE_INPUT, 0,
+		if (wire_send_data(a->viewer, WIRE_INPUT, 0,
 			a->pending + a->pending_at, n) == -1) {
 			if (errno == EAGAIN || errno == EINTR ||
 			    errno == ENOBUFS)
@@ -213,7 +213,7 @@ pending_flush(struct attach *a, int viewer)
 }
 
 static void
-take_over(struct attach *a, int viewer)
+take_over(struct attach *a)
 {
 	const struct wire_empty body = { 0 };
 
@@ -222,26 +222,40 @@ take_over(struct attach *a, int viewer)
 		return;
 	}
 	/* Not taken by a full socket: the key can be pressed again. */
-	(void)wire_send(viewer, WIRE_TAKE, 0, &body, NULL, 0);
+	(void)wire_send(a->viewer, WIRE_TAKE, 0, &body, NULL, 0);
+}
+
+/* Keys for a console that is not there. */
+static void
+gap_add(struct attach *a, const uint8_t *data, size_t len, int64_t now)
+{
+	if (now - a->gap_ms <= ATTACH_KEYS_MS &&
+	    a->pending_len - a->pending_at + len <= ATTACH_KEYS_MAX)
+		pending_add(a, data, len);
+	else if (len > 0)
+		a->unsent = true;
 }
 
 static int
-keys_read(struct attach *a, int viewer, const uint8_t *data, size_t len)
+keys_read(struct attach *a, const uint8_t *data, size_t len)
 {
 	const int64_t now = clock_ms();
 	/* Until we are told otherwise, what is typed is for the guest. */
-	bool writer = a->writer || !a->told;
+	bool writer = a->told ? a->writer : a->wrote;
 	enum attach_key key;
 	size_t forward;
 
 	key = attach_keys(&a->scan, writer, data, len, now, &forward);
-	pending_add(a, data, forward);
+	if (a->gap_ms == -1)
+		pending_add(a, data, forward);
+	else
+		gap_add(a, data, forward, now);
 	switch (key) {
 	case ATTACH_KEY_LEAVE:
-		pending_flush(a, viewer);
+		pending_flush(a);
 		return ATTACH_LEFT;
 	case ATTACH_KEY_TAKE:
-		take_over(a, viewer);
+		take_over(a);
 		break;
 	case ATTACH_KEY_HELP:
 		if (now - a->help_ms >= HELP_MS)
@@ -255,7 +269,7 @@ keys_read(struct attach *a, int viewer, const uint8_t *data, size_t len)
 }
 
 static int
-input_turn(struct attach *a, int viewer)
+input_turn(struct attach *a)
 {
 	uint8_t buf[READ_SIZE];
 	ssize_t n = read(a->options.in, buf, sizeof(buf));
@@ -268,7 +282,7 @@ input_turn(struct attach *a, int viewer)
 		return a->tty ? (int)ATTACH_LEFT : GO_ON;
 	}
 	if (a->tty)
-		return keys_read(a, viewer, buf, (size_t)n);
+		return keys_read(a, buf, (size_t)n);
 	if (a->may_write) {
 		pending_add(a, buf, (size_t)n);
 		a->fed = true;
@@ -276,16 +290,27 @@ input_turn(struct attach *a, int viewer)
 	return GO_ON;
 }
 
-/* How long poll(2) may wait; 0: it is over. */
-static int
-patience(const struct attach *a)
+/* When it is over because nothing comes any more; -1: it is not. */
+static int64_t
+silent_at(const struct attach *a)
 {
-	int64_t left;
-
 	if (a->tty || !a->input_over || !a->fed || a->pending_len > 0 ||
-	    a->shown_len > 0)
+	    a->shown_len > 0 || a->viewer == -1)
 		return -1;
-	left = a->last_ms + SILENT_MS - clock_ms();
+	return a->last_ms + SILENT_MS;
+}
+
+/* How long poll(2) may wait. */
+static int
+patience(const struct attach *a, int64_t until)
+{
+	int64_t silent = silent_at(a), left;
+
+	if (until == -1 || (silent != -1 && silent < until))
+		until = silent;
+	if (until == -1)
+		return -1;
+	left = until - clock_ms();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -294,12 +319,20 @@ patience(const struct attach *a)
 static void
 writer_told(struct attach *a, const struct wire_writer *writer)
 {
-	bool was = a->writer, first = !a->told;
+	bool was = a->wrote, first = !a->heard, you = writer->you != 0;
+	bool same = a->heard && was == you &&
+	    strcmp(a->who, writer->who) == 0;
 
-	a->writer = writer->you != 0;
-	a->told = true;
+	/* The answer to our TAKE comes behind what was so before it. */
+	if (a->taking && !you) {
+		a->taking = false;
+		return;
+	}
+	a->taking = false;
+	a->writer = a->wrote = you;
+	a->told = a->heard = true;
 	(void)text_copy(a->who, sizeof(a->who), writer->who);
-	if (a->writer) {
+	if (you) {
 		if (!first && !was)
 			attach_mark(a, "you write now");
 		return;
@@ -307,7 +340,8 @@ writer_told(struct attach *a, const struct wire_writer *writer)
 	/* What waits on a pipe waits for its turn; what was typed is old. */
 	if (a->tty || !a->may_write)
 		pending_forget(a);
-	mark_watching(a, was ? "has taken over" : "writes");
+	if (!same)
+		mark_watching(a, was && !first ? "has taken over" : "writes");
 }
 
 static void
@@ -316,28 +350,67 @@ missed_told(struct attach *a, uint64_t bytes)
 	char text[WIRE_TEXT];
 
 	(void)text_format(text, sizeof(text),
-	    "this view was too slow: %llu bytes are missing here",
+	    "%s%llu bytes are missing here",
+	    a->gapped ? "" : "this view was too slow: ",
 	    (unsigned long long)bytes);
 	attach_mark(a, text);
 }
 
+/* Something came: the console is there again. */
+static void
+gap_end(struct attach *a)
+{
+	if (a->tty && clock_ms() - a->gap_ms > ATTACH_KEYS_MS) {
+		a->unsent = a->unsent || a->pending_len > 0;
+		pending_forget(a);
+	}
+	attach_mark(a, a->unsent ? "back; what you typed meanwhile was "
+				   "not sent" :
+				   "back");
+	a->unsent = false;
+	a->gapped = true;
+	a->gap_ms = -1;
+}
+
+/* Bytes of the guest, but for those that another viewer has shown. */
+static void
+output_told(struct attach *a, const struct wire_output *output, size_t len)
+{
+	uint64_t seen = 0;
+
+	if (output->offset < a->seen)
+		seen = a->seen - output->offset;
+	if (seen < len)
+		show(a, output->data + seen, len - (size_t)seen);
+	a->offset = output->offset + len;
+	if (a->offset < a->seen)
+		a->offset = a->seen;
+	a->known = true;
+	a->gapped = false;
+	a->last_ms = clock_ms();
+}
+
 static int
-viewer_turn(struct attach *a, int viewer)
+viewer_turn(struct attach *a)
 {
 	struct wire_msg msg;
-	ssize_t len = wire_recv(viewer, &msg, WIRE_CONSOLE_VIEWER, NULL, NULL);
+	ssize_t len = wire_recv(a->viewer, &msg, WIRE_CONSOLE_VIEWER, NULL,
+	    NULL);
 
 	if (len == -1 && (errno == EAGAIN || errno == EINTR))
 		return GO_ON;
-	if (len <= 0)
+	if (len <= 0) {
+		/* It died with keys that it had not read: unix(7). */
+		if (len == -1 && errno == ECONNRESET && a->tty)
+			a->unsent = true;
 		return ATTACH_LOST;
+	}
+	if (a->gap_ms != -1)
+		gap_end(a);
 	switch (msg.head.type) {
 	case WIRE_OUTPUT:
-		len -= (ssize_t)offsetof(struct wire_output, data);
-		show(a, msg.u.output.data, (size_t)len);
-		a->offset = msg.u.output.offset + (uint64_t)len;
-		a->known = true;
-		a->last_ms = clock_ms();
+		output_told(a, &msg.u.output,
+		    (size_t)len - offsetof(struct wire_output, data));
 		break;
 	case WIRE_MISSED:
 		missed_told(a, msg.u.missed.bytes);
@@ -364,25 +437,29 @@ broker_turn(struct attach *a, int broker)
 	char text[WIRE_TEXT] = "";
 	int fds[FD_PASS_MAX];
 	struct wire_msg msg;
+	bool over = false;
 	size_t nfds;
 	ssize_t len;
+	int fd = -1;
 
 	len = wire_recv(broker, &msg, WIRE_BROKER_CLIENT, fds, &nfds);
 	if (len == -1 && (errno == EAGAIN || errno == EINTR))
 		return GO_ON;
 	if (len <= 0)
-		return ATTACH_LOST;
-	while (nfds > 0)
-		fd_close(&fds[--nfds]);
+		return ATTACH_ALONE;
+	/* The layout lets ATTACHED carry one and nothing else any. */
+	if (nfds == 1)
+		fd = fds[0];
 	if (msg.head.type == WIRE_BYE) {
 		a->bye = msg.u.outcome;
 		return ATTACH_BYE;
 	}
 	if (a->options.broker != NULL)
-		a->options.broker(a->options.arg, &msg, text);
+		over = a->options.broker(a->options.arg, &msg, &fd, text);
+	fd_close(&fd);
 	if (*text != '\0')
 		attach_mark(a, text);
-	return GO_ON;
+	return over ? (int)ATTACH_NEWS : GO_ON;
 }
 
 static int
@@ -398,19 +475,22 @@ revoked_turn(struct attach *a, int broker)
 /* --- the loop ------------------------------------------------------------ */
 
 static void
-poll_fill(const struct attach *a, int viewer, int broker,
-    struct pollfd pfd[P_COUNT])
+poll_fill(const struct attach *a, int broker, struct pollfd pfd[P_COUNT])
 {
+	bool deaf = a->input_over || !pending_has_room(a);
+
 	memset(pfd, 0, P_COUNT * sizeof(pfd[0]));
-	pfd[P_IN].fd = a->input_over || !pending_has_room(a) ? -1 :
-							       a->options.in;
+	/* A pipe can wait; a person may want to leave. */
+	if (a->viewer == -1 && !a->tty)
+		deaf = true;
+	pfd[P_IN].fd = deaf ? -1 : a->options.in;
 	pfd[P_IN].events = POLLIN;
 	/* While the terminal is slow the server keeps what is new. */
-	if (a->shown_len == 0)
+	if (a->shown_len == 0 && !a->held)
 		pfd[P_VIEWER].events |= POLLIN;
-	if (a->writer && a->pending_len > 0)
+	if (a->writer && a->pending_len > 0 && !a->held)
 		pfd[P_VIEWER].events |= POLLOUT;
-	pfd[P_VIEWER].fd = pfd[P_VIEWER].events != 0 ? viewer : -1;
+	pfd[P_VIEWER].fd = pfd[P_VIEWER].events != 0 ? a->viewer : -1;
 	pfd[P_BROKER].fd = broker;
 	pfd[P_BROKER].events = POLLIN;
 	/* Also with nothing to write: a line that was cut shows here. */
@@ -419,19 +499,19 @@ poll_fill(const struct attach *a, int viewer, int broker,
 }
 
 static int
-turn(struct attach *a, int viewer, int broker)
+turn(struct attach *a, int broker, int64_t until)
 {
 	struct pollfd pfd[P_COUNT];
 	int end = GO_ON, r;
 
 	if (!shown_flush(a))
 		return ATTACH_LEFT;
-	pending_flush(a, viewer);
-	poll_fill(a, viewer, broker, pfd);
-	r = poll(pfd, P_COUNT, patience(a));
+	pending_flush(a);
+	poll_fill(a, broker, pfd);
+	r = poll(pfd, P_COUNT, patience(a, until));
 	if (r == -1)
 		return errno == EINTR ? GO_ON : (int)ATTACH_LOST;
-	if (r == 0 && patience(a) == 0) {
+	if (r == 0 && silent_at(a) != -1 && clock_ms() >= silent_at(a)) {
 		attach_mark(a,
 		    "the input has ended and nothing more comes: left");
 		return ATTACH_LEFT;
@@ -439,80 +519,69 @@ turn(struct attach *a, int viewer, int broker)
 	if ((pfd[P_OUT].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 		return ATTACH_LEFT;
 	if (pfd[P_IN].revents != 0)
-		end = input_turn(a, viewer);
+		end = input_turn(a);
 	if (end == GO_ON && (pfd[P_VIEWER].revents & ~POLLOUT) != 0 &&
-	    a->shown_len == 0)
-		end = viewer_turn(a, viewer);
+	    a->shown_len == 0 && !a->held)
+		end = viewer_turn(a);
 	if (end == GO_ON && pfd[P_BROKER].revents != 0)
 		end = broker_turn(a, broker);
+	if (end == GO_ON && until != -1 && clock_ms() >= until)
+		end = ATTACH_LATER;
 	return end;
 }
 
 static void
 greet(struct attach *a)
 {
-	if (a->greeted)
-		attach_mark(a, "connected again");
-	else if (a->tty)
-		attach_mark(a, HELP_LINE);
-	else
-		attach_mark(a, "connected");
+	attach_mark(a, a->tty ? HELP_LINE : "connected");
 	a->greeted = true;
 }
 
+void
+attach_viewer(struct attach *a, int viewer, bool may_write)
+{
+	const struct wire_empty body = { 0 };
+
+	a->seen = a->viewer != -1 && a->known ? a->offset : 0;
+	a->viewer = viewer;
+	a->held = a->writer = a->told = a->taking = false;
+	if (viewer == -1) {
+		if (a->gap_ms != -1)
+			return;
+		a->gap_ms = clock_ms();
+		attach_mark(a, "vpsh is restarting; one moment");
+		return;
+	}
+	a->may_write = may_write;
+	a->last_ms = clock_ms();
+	/* One that blocks would only be slower. */
+	(void)fd_set_nonblock(viewer);
+	if (!a->greeted)
+		greet(a);
+	if (a->heard && a->wrote && may_write)
+		a->taking = wire_send(viewer, WIRE_TAKE, 0, &body, NULL,
+				0) == 0;
+}
+
+void
+attach_hold(struct attach *a, bool held)
+{
+	a->held = held;
+}
+
 enum attach_end
-attach_run(struct attach *a, int viewer, int broker, bool may_write)
+attach_run(struct attach *a, int broker, int64_t until)
 {
 	int end = GO_ON;
 
 	memset(&a->bye, 0, sizeof(a->bye));
-	a->may_write = may_write;
-	a->writer = a->told = false;
-	a->last_ms = clock_ms();
-	if (fd_set_nonblock(viewer) == -1)
-		return ATTACH_LOST;
-	greet(a);
 	while (end == GO_ON)
-		end = turn(a, viewer, broker);
+		end = turn(a, broker, until);
 	if (end == ATTACH_REVOKED)
 		end = revoked_turn(a, broker);
-	a->writer = false;
 	if (end == ATTACH_LEFT)
 		a->shown_at = a->shown_len = 0;
-	else
-		farewell(a);
 	return (enum attach_end)end;
-}
-
-bool
-attach_pause(struct attach *a, int ms)
-{
-	struct pollfd pfd[2] = { { .fd = -1, .events = POLLIN },
-		{ .fd = a->options.out } };
-	const int64_t until = clock_ms() + ms;
-	uint8_t buf[READ_SIZE];
-	int64_t left;
-	size_t forward;
-	ssize_t n;
-
-	if (a->tty)
-		pfd[0].fd = a->options.in;
-	while ((left = until - clock_ms()) > 0) {
-		if (poll(pfd, 2, (int)left) == -1 && errno != EINTR)
-			return true;
-		if (pfd[1].revents != 0)
-			return true;
-		if (pfd[0].revents == 0)
-			continue;
-		n = read(a->options.in, buf, sizeof(buf));
-		if (n == -1 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n <= 0 ||
-		    attach_keys(&a->scan, true, buf, (size_t)n, clock_ms(),
-			&forward) == ATTACH_KEY_LEAVE)
-			return true;
-	}
-	return false;
 }
 
 uint64_t
@@ -526,6 +595,9 @@ attach_open(struct attach *a, const struct attach_options *options)
 {
 	memset(a, 0, sizeof(*a));
 	a->options = *options;
+	a->viewer = -1;
+	a->gap_ms = -1;
+	a->wrote = true;
 	a->bol = true;
 	a->tty = isatty(options->in) && isatty(options->out);
 	a->shown = malloc(SHOWN_SIZE);
@@ -542,6 +614,7 @@ attach_open(struct attach *a, const struct attach_options *options)
 void
 attach_close(struct attach *a)
 {
+	farewell(a);
 	if (a->tty)
 		terminal_leave();
 	pending_forget(a);

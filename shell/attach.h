@@ -14,21 +14,26 @@
  *	struct attach a;
  *
  *	attach_open(&a, &options);
- *	for (;;) {
- *		... CONSOLE{from = attach_from(&a)} -> ATTACHED + fd
- *		end = attach_run(&a, fd, broker, may_write);
- *		if (end != ATTACH_LOST || attach_pause(&a, 1000))
- *			break;
- *	}
+ *	... CONSOLE{from = attach_from(&a)} -> ATTACHED + fd
+ *	attach_viewer(&a, fd, may_write);
+ *	end = attach_run(&a, broker, -1);
  *	attach_close(&a);
  *
- * The terminal stays raw over all runs of one attach.  After ATTACH_LOST the
- * shell connects again and attaches from where the last byte stood, so that
- * nothing is missing and nothing comes twice.
+ * The terminal stays raw all the time.  When the viewer's socket is lost,
+ * attach_viewer() is given -1 until there is another one, which goes on where
+ * the last byte stood: nothing is missing and nothing comes twice.  It may
+ * also be given another one instead of one that still works.
  */
 
 /* What we keep for a guest that does not read, before we stop reading. */
 #define ATTACH_PENDING_MAX	(2u * 1024 * 1024)
+
+/*
+ * What was typed while there was no console reaches it if it is back so
+ * soon, and is so little; else it is dropped, and that is said.
+ */
+#define ATTACH_KEYS_MS	2000
+#define ATTACH_KEYS_MAX	4096
 
 enum attach_end {
 	ATTACH_LEFT,		/* the customer left, or their line is gone, */
@@ -36,15 +41,19 @@ enum attach_end {
 	ATTACH_ENDED,		/* the console server ended it: see bye */
 	ATTACH_REVOKED,		/* the right is gone: see bye */
 	ATTACH_BYE,		/* the broker said good-bye: see bye */
-	ATTACH_LOST		/* console server or broker gone: try again */
+	ATTACH_LOST,		/* the viewer's socket is at its end */
+	ATTACH_ALONE,		/* the broker's is; the viewer may go on */
+	ATTACH_NEWS,		/* the callback said so */
+	ATTACH_LATER		/* until is over */
 };
 
 /*
  * A frame from the broker that is not BYE, while attached: the outcome of a
- * job that was under way.  A sentence put into text is shown as a mark.
- * The frame has no descriptors.
+ * job that was under way, or an answer.  A sentence put into text is shown
+ * as a mark.  *fd came with the frame, or is -1; the callback may take it.
+ * True ends the run.
  */
-typedef void attach_broker_cb(void *arg, const struct wire_msg *msg,
+typedef bool attach_broker_cb(void *arg, const struct wire_msg *msg, int *fd,
 	    char text[WIRE_TEXT]);
 
 struct attach_options {
@@ -79,11 +88,20 @@ struct attach {
 	struct attach_options	 options;
 	struct wire_outcome	 bye;		/* with ENDED, REVOKED, BYE */
 	bool			 tty;		/* in and out are terminals */
+	int			 viewer;	/* -1: none */
+	bool			 held;		/* its bytes wait in it */
+	int64_t			 gap_ms;	/* since when none, or -1 */
+	bool			 gapped;	/* and nothing came since */
+	bool			 unsent;	/* keys were dropped in it */
 	bool			 writer;	/* keys reach the guest */
+	bool			 wrote;		/* the same, of any viewer */
 	bool			 may_write;
-	bool			 told;		/* WRITER came in this run */
+	bool			 told;		/* WRITER came from this one */
+	bool			 heard;		/* or from one before */
+	bool			 taking;	/* TAKE was sent with it */
 	bool			 known;		/* offset is valid */
 	uint64_t		 offset;	/* of the next byte */
+	uint64_t		 seen;		/* bytes before it were */
 	bool			 input_over;	/* in is at its end */
 	bool			 fed;		/* and was not empty */
 	int64_t			 last_ms;	/* last byte to or from */
@@ -115,22 +133,24 @@ void	 attach_close(struct attach *a);
 uint64_t attach_from(const struct attach *a);
 
 /*
- * Carry bytes until something ends it.  viewer came with ATTACHED, is made
- * non-blocking and stays the caller's to close.  broker is polled for BYE
- * and job outcomes; -1 for none.  Its end is ATTACH_LOST, too: a broker that
- * was restarted must grant again.
+ * This viewer from now on; it came with ATTACHED, is made non-blocking and
+ * stays the caller's to close.  -1: there is none, which is said, and that
+ * it is back as well.  Who wrote before takes the write side again.
  */
-enum attach_end attach_run(struct attach *a, int viewer, int broker,
-	    bool may_write);
+void	 attach_viewer(struct attach *a, int viewer, bool may_write);
+
+/* Leave bytes of the guest in the viewer's socket, for another one. */
+void	 attach_hold(struct attach *a, bool held);
+
+/*
+ * Carry bytes until something ends it, or until that time (clock_ms(); -1:
+ * for ever).  Without a viewer only the keys that leave are heeded.  broker
+ * is read for BYE and for the callback's frames; -1 for none.
+ */
+enum attach_end attach_run(struct attach *a, int broker, int64_t until);
 
 /* Draw one line of our own, escaped: "[web: TEXT]". */
 void	 attach_mark(struct attach *a, const char *text);
-
-/*
- * Wait for up to ms, with the keys that leave alive and all others dropped.
- * True when the customer left.
- */
-bool	 attach_pause(struct attach *a, int ms);
 
 /*
  * Make len bytes of a guest fit for any terminal and file: control sequences

@@ -75,10 +75,52 @@ goodbye(struct client *client, const struct wire_outcome *outcome)
 	return said(client, outcome);
 }
 
+static void
+forget_left(struct client *client, size_t i)
+{
+	client->nleft--;
+	memmove(&client->left[i], &client->left[i + 1],
+	    (client->nleft - i) * sizeof(client->left[0]));
+}
+
+void
+client_leave(struct client *client, const char *ref)
+{
+	if (*ref == '\0')
+		return;
+	if (client->nleft == CLIENT_LATE_MAX)
+		forget_left(client, 0);
+	text_copy(client->left[client->nleft].ref, WIRE_REF, ref);
+	client->left[client->nleft++].id = 0;
+}
+
+/* A new broker does not know who would like to hear of them. */
+static void
+find_left(struct client *client)
+{
+	struct wire_ref body;
+	size_t i;
+
+	for (i = 0; i < client->nleft && client->version >= CLIENT_TOKENS;
+	     i++) {
+		memset(&body, 0, sizeof(body));
+		text_copy(body.ref, sizeof(body.ref), client->left[i].ref);
+		client->left[i].id = ++client->id;
+		/* What does not fit is asked for the next time. */
+		(void)wire_send(client->fd, WIRE_FIND, client->id, &body, NULL,
+		    0);
+	}
+}
+
 /* A job that was left alone has ended.  The oldest gives way. */
 static void
 keep_late(struct client *client, const struct wire_outcome *outcome)
 {
+	size_t i;
+
+	for (i = 0; i < client->nleft; i++)
+		if (strcmp(client->left[i].ref, outcome->ref) == 0)
+			forget_left(client, i--);
 	if (client->nlate == CLIENT_LATE_MAX) {
 		memmove(client->late, client->late + 1,
 		    (CLIENT_LATE_MAX - 1) * sizeof(client->late[0]));
@@ -126,13 +168,18 @@ take_frame(struct client *client, struct wire_msg *msg, int *fd)
 }
 
 static void
-tell_waiting(bool *told)
+tell_waiting(struct client *client, int wait_ms)
 {
-	if (!*told)
-		output_say(stderr,
-		    "vpsh is not answering on this host, "
-		    "perhaps it is restarting; waiting up to 10 seconds.");
-	*told = true;
+	char text[WIRE_TEXT];
+
+	if (client->told || wait_ms < CLIENT_CONNECT_MS)
+		return;
+	text_format(text, sizeof(text),
+	    "vpsh is not answering on this host, perhaps it is restarting; "
+	    "waiting up to %d seconds.",
+	    wait_ms / 1000);
+	output_say(stderr, text);
+	client->told = true;
 }
 
 /*
@@ -140,7 +187,7 @@ tell_waiting(bool *told)
  * before somebody answers on it.
  */
 static int
-wait_hello(struct client *client, int64_t deadline, bool *told)
+wait_hello(struct client *client, int64_t deadline, int wait_ms)
 {
 	int64_t patience = clock_ms() + CLIENT_PATIENCE_MS;
 	int err;
@@ -149,37 +196,62 @@ wait_hello(struct client *client, int64_t deadline, bool *told)
 		err = wait_input(client, patience);
 		if (err != VPSH_ERR_TIMEOUT)
 			return err;
-		tell_waiting(told);
+		tell_waiting(client, wait_ms);
 	}
 	err = wait_input(client, deadline);
 	return err == VPSH_ERR_TIMEOUT ? VPSH_ERR_SERVICE : err;
 }
 
-static int
-hello(struct client *client, int64_t deadline, bool *told)
+int
+client_begin(struct client *client)
 {
 	struct wire_hello ours;
+
+	client->fd = try_connect(&client->address);
+	if (client->fd == -1)
+		return errno == EACCES || errno == EPERM ?
+		    give_up(client, VPSH_ERR_NO_CUSTOMER) :
+		    VPSH_ERR_SERVICE;
+	wire_hello(&ours, WIRE_ROLE_CLIENT, client->claim);
+	if (wire_send(client->fd, WIRE_HELLO, 0, &ours, NULL, 0) == 0)
+		return 0;
+	client_close(client);
+	return VPSH_ERR_SERVICE;
+}
+
+int
+client_greeted(struct client *client, const struct wire_msg *msg)
+{
+	if (msg->head.type == WIRE_REFUSED || msg->head.type == WIRE_BYE)
+		return goodbye(client, &msg->u.outcome);
+	if (msg->head.type != WIRE_HELLO)
+		return give_up(client, VPSH_ERR_VERSION);
+	client->version = wire_hello_version(&msg->u.hello);
+	if (client->version == 0)
+		return give_up(client, VPSH_ERR_VERSION);
+	text_copy(client->build, sizeof(client->build), msg->u.hello.build);
+	client->away = false;
+	client->generation++;
+	find_left(client);
+	return 0;
+}
+
+static int
+hello(struct client *client, int64_t deadline, int wait_ms)
+{
 	struct wire_msg msg;
 	int err, fd;
 
-	wire_hello(&ours, WIRE_ROLE_CLIENT, client->claim);
-	if (wire_send(client->fd, WIRE_HELLO, 0, &ours, NULL, 0) == -1)
-		return VPSH_ERR_SERVICE;
+	if ((err = client_begin(client)) != 0)
+		return err;
 	do {
-		if ((err = wait_hello(client, deadline, told)) != 0)
+		err = wait_hello(client, deadline, wait_ms);
+		if (err != 0)
 			return err;
 		err = take_frame(client, &msg, &fd);
 	} while (err == 1);
 	fd_close(&fd);
-	if (err != 0)
-		return err;
-	if (msg.head.type == WIRE_REFUSED || msg.head.type == WIRE_BYE)
-		return goodbye(client, &msg.u.outcome);
-	if (msg.head.type != WIRE_HELLO ||
-	    wire_hello_version(&msg.u.hello) == 0)
-		return give_up(client, VPSH_ERR_VERSION);
-	text_copy(client->build, sizeof(client->build), msg.u.hello.build);
-	return 0;
+	return err == 0 ? client_greeted(client, &msg) : err;
 }
 
 /* Wait a moment before the next try; 0 or CLIENT_INTERRUPTED. */
@@ -198,28 +270,43 @@ int
 client_connect(struct client *client, int wait_ms)
 {
 	int64_t deadline = clock_ms() + wait_ms;
-	bool told = wait_ms < CLIENT_CONNECT_MS;
 	int err;
 
 	memset(&client->said, 0, sizeof(client->said));
 	while (client->fd == -1) {
-		client->fd = try_connect(&client->address);
-		if (client->fd != -1)
-			err = hello(client, deadline, &told);
-		else if (errno == EACCES || errno == EPERM)
-			return give_up(client, VPSH_ERR_NO_CUSTOMER);
-		else
-			err = VPSH_ERR_SERVICE;
-		if (err == 0)
+		if ((err = hello(client, deadline, wait_ms)) == 0)
 			break;
 		client_close(client);
-		if (err != VPSH_ERR_SERVICE || clock_ms() >= deadline)
+		client->away = clock_ms() >= deadline;
+		if (err != VPSH_ERR_SERVICE || client->away)
 			return err;
-		tell_waiting(&told);
+		tell_waiting(client, wait_ms);
 		if ((err = wait_moment(deadline)) != 0)
 			return err;
 	}
 	return 0;
+}
+
+bool
+client_is_lost(const struct client *client, int err)
+{
+	return err == VPSH_ERR_SERVICE && client->fd == -1 && !client->over &&
+	    !client->away;
+}
+
+void
+client_tell(struct client *client)
+{
+	if (!client->told)
+		output_say(stderr, "vpsh is restarting; waiting for it.");
+	client->told = true;
+}
+
+int
+client_return(struct client *client, int wait_ms)
+{
+	client_tell(client);
+	return client_connect(client, wait_ms);
 }
 
 int
@@ -229,13 +316,13 @@ client_send(struct client *client, uint32_t type, const void *body)
 
 	if ((err = client_drain(client)) != 0)
 		return err;
-	client->id++;
 	for (tries = 0; tries < 2; tries++) {
 		err = client_connect(client, CLIENT_CONNECT_MS);
 		if (err != 0)
 			return err;
 		/* What could not be sent was not acted upon. */
-		if (wire_send(client->fd, type, client->id, body, NULL, 0) == 0)
+		if (wire_send_version(client->fd, client->version, type,
+			++client->id, body) == 0)
 			return 0;
 		client_close(client);
 	}
@@ -249,10 +336,16 @@ client_send(struct client *client, uint32_t type, const void *body)
 static int
 take_other(struct client *client, const struct wire_msg *msg)
 {
+	size_t i;
+
 	if (msg->head.type == WIRE_BYE)
 		return goodbye(client, &msg->u.outcome);
 	if (msg->head.type == WIRE_DONE)
 		keep_late(client, &msg->u.outcome);
+	if (msg->head.type == WIRE_REFUSED)
+		for (i = 0; i < client->nleft; i++)
+			if (client->left[i].id == msg->head.id)
+				forget_left(client, i--);
 	return 0;
 }
 
@@ -282,21 +375,41 @@ client_recv(struct client *client, struct wire_msg *msg, int *fd,
 	}
 	if (msg->head.type == WIRE_REFUSED)
 		return said(client, &msg->u.outcome);
+	client->told = false;
 	return 0;
+}
+
+bool
+client_ask_again(struct client *client, int *err, int *tries)
+{
+	if (!client_is_lost(client, *err) || ++*tries == CLIENT_TRIES)
+		return false;
+	*err = wait_moment(clock_ms() + CLIENT_RETRY_MS);
+	return *err == 0;
+}
+
+static int
+ask_once(struct client *client, uint32_t type, const void *body,
+    struct wire_msg *msg, int *fd)
+{
+	int err;
+
+	if ((err = client_send(client, type, body)) != 0)
+		return err;
+	err = client_recv(client, msg, fd, clock_ms() + CLIENT_ANSWER_MS);
+	return err == VPSH_ERR_TIMEOUT ? VPSH_ERR_SERVICE : err;
 }
 
 int
 client_ask(struct client *client, uint32_t type, const void *body,
     uint32_t want, struct wire_msg *msg, int *fd)
 {
-	int err;
+	int err, tries = 0;
 
 	*fd = -1;
-	if ((err = client_send(client, type, body)) != 0)
-		return err;
-	err = client_recv(client, msg, fd, clock_ms() + CLIENT_ANSWER_MS);
-	if (err == VPSH_ERR_TIMEOUT)
-		return VPSH_ERR_SERVICE;
+	do {
+		err = ask_once(client, type, body, msg, fd);
+	} while (client_ask_again(client, &err, &tries));
 	if (err == 0 && msg->head.type != want) {
 		/* It does not keep to the protocol: nothing it says counts. */
 		fd_close(fd);

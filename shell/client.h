@@ -11,10 +11,11 @@
 
 /*
  * The connection to the broker: one request at a time, each wait bounded.
- * It is made when first needed and again when the broker went away between
- * two commands.  Functions return 0, a negative enum vpsh_err, or
- * CLIENT_INTERRUPTED; after an error said is what the broker said about it,
- * with an empty text when the broker said nothing.
+ * It is made when first needed and again whenever the broker went away:
+ * questions are then asked again, and what changes a guest is asked for
+ * again by whoever knows how (power.c).  Functions return 0, a negative enum
+ * vpsh_err, or CLIENT_INTERRUPTED; after an error said is what the broker
+ * said about it, with an empty text when the broker said nothing.
  */
 
 #define CLIENT_INTERRUPTED	1	/* Ctrl-C while waiting */
@@ -25,15 +26,30 @@
 #define CLIENT_RETRY_MS		200
 #define CLIENT_LATE_MAX		8
 
+/* A question that ends the service each time is not asked for ever. */
+#define CLIENT_TRIES		5
+
+/* Its version knows of tokens and of FIND. */
+#define CLIENT_TOKENS		3
+
 struct client {
 	int			 fd;		/* -1: not connected */
 	uint32_t		 id;		/* of the last request */
 	bool			 over;		/* BYE: do not come back */
+	bool			 told;		/* that it has to be waited */
+	bool			 away;		/* it was waited for in vain */
+	unsigned		 version;	/* of the last HELLO */
+	unsigned		 generation;	/* counts connections */
 	struct sockaddr_un	 address;
 	char			 claim[WIRE_CLAIM];
 	char			 build[WIRE_BUILD];	/* of the service */
 	struct wire_outcome	 said;
-	/* Outcomes of jobs that nobody waits for any more. */
+	/* Jobs that nobody waits for any more, and what they came to. */
+	struct {
+		char		ref[WIRE_REF];
+		uint32_t	id;	/* of the FIND that asked for it */
+	} left[CLIENT_LATE_MAX];
+	size_t			 nleft;
 	struct wire_outcome	 late[CLIENT_LATE_MAX];
 	size_t			 nlate;
 };
@@ -50,6 +66,26 @@ void	 client_close(struct client *client);
  */
 int	 client_connect(struct client *client, int wait_ms);
 
+/*
+ * The two halves of it for a loop of one's own, which waits in between until
+ * fd can be read, and hands over the first frame.
+ */
+int	 client_begin(struct client *client);
+int	 client_greeted(struct client *client, const struct wire_msg *msg);
+
+/* After err: is the connection gone, and worth coming back to? */
+bool	 client_is_lost(const struct client *client, int err);
+
+/*
+ * A line on stderr says what is being waited for, once until the service has
+ * answered something; and come back after a loss.
+ */
+void	 client_tell(struct client *client);
+int	 client_return(struct client *client, int wait_ms);
+
+/* What becomes of that job shall be in late, over restarts of the service. */
+void	 client_leave(struct client *client, const char *ref);
+
 /* Send a request; body is the struct that the type has. */
 int	 client_send(struct client *client, uint32_t type, const void *body);
 
@@ -61,9 +97,18 @@ int	 client_send(struct client *client, uint32_t type, const void *body);
 int	 client_recv(struct client *client, struct wire_msg *msg, int *fd,
 	    int64_t deadline);
 
-/* client_send() and the one frame that answers it, which must be of want. */
+/*
+ * client_send() and the one frame that answers it, which must be of want;
+ * again when the service died over it.  For what only asks.
+ */
 int	 client_ask(struct client *client, uint32_t type, const void *body,
 	    uint32_t want, struct wire_msg *msg, int *fd);
+
+/*
+ * For questions with answers of their own: is it to be asked again?  Counts
+ * tries, waits a moment, and says in *err what ended that.
+ */
+bool	 client_ask_again(struct client *client, int *err, int *tries);
 
 /*
  * Read what came in without a question: outcomes of jobs, BYE.  The end of

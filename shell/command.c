@@ -160,6 +160,18 @@ static const struct command commands[] = {
 		{ "--since", "TIME", "only what came from then on" },
 		OPTION_FOLLOW("go on with what comes"), OPTION_JSON },
 	    .run = view_log },
+	{ .name = "job",
+	    .args = "REF",
+	    .min = 1,
+	    .max = 1,
+	    .right = RIGHT_ANY,
+	    .type = WIRE_FIND,
+	    .help = "what a job of yours came to",
+	    .more = "REF is the reference that was named when it was left to "
+		    "itself. If it is still under way its end is waited for. "
+		    "What jobs came to is kept for 15 minutes.",
+	    .options = { OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_JSON },
+	    .run = job_find },
 	{ .name = "why",
 	    .args = "COMMAND [GUEST]",
 	    .min = 1,
@@ -465,6 +477,7 @@ command_run(struct session *session, const char *line, size_t len)
 	int err;
 
 	memset(&session->client.said, 0, sizeof(session->client.said));
+	session->client.told = false;
 	/* A program reads the answer even if the rest is not understood. */
 	session->json = memmem(line, len, json, strlen(json)) != NULL;
 	err = words_split(&words, line, len);

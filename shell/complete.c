@@ -50,6 +50,15 @@ offer_guests(struct complete *c)
 		offer(c, c->session->seen[i].guest);
 }
 
+static void
+offer_jobs(struct complete *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->session->njobs; i++)
+		offer(c, c->session->jobs[i]);
+}
+
 /* Does this word begin with a command?  Then its row. */
 static const struct command *
 first_command(const struct words *words, bool person)
@@ -97,6 +106,8 @@ offer_argument(struct complete *c, const struct command *command,
 		offer_commands(c);
 	else if (n == 0 && strstr(command->args, "GUEST") != NULL)
 		offer_guests(c);
+	else if (n == 0 && strstr(command->args, "REF") != NULL)
+		offer_jobs(c);
 }
 
 void

@@ -17,7 +17,7 @@ static const char *const exit_codes[] = {
 	"failed",
 	"not understood, or wants --yes",
 	"denied",
-	"no such guest",
+	"no such guest, or job",
 	"busy, or asked too often",
 	"timed out",
 	"the service or Xen cannot be reached",

@@ -441,9 +441,13 @@ static void
 put_notes(FILE *out, const struct wire_guest *guest)
 {
 	char text[WIRE_TEXT + WIRE_NAME];
+	size_t len = strlen(guest->name);
 
 	/* The broker's note says more than the two words. */
-	if (guest->note[0] != '\0')
+	if (strncmp(guest->note, guest->name, len) == 0 &&
+	    guest->note[len] == ' ')
+		text_copy(text, sizeof(text), guest->note);
+	else if (guest->note[0] != '\0')
 		text_format(text, sizeof(text), "%s: %s", guest->name,
 		    guest->note);
 	else if (guest->job_verb[0] != '\0')

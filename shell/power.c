@@ -5,29 +5,19 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "shell/job.h"
 #include "shell/output.h"
 #include "shell/report.h"
 #include "shell/verbs.h"
 
-/* The broker ends its jobs itself; this is for one that does not. */
-#define GRACE_MS 15000
+#define FORCE_MAX_S 600 /* as long as the broker waits for a guest */
 
-#define TIMEOUT_MAX_S 86400
-#define FORCE_MAX_S   600 /* as long as the broker waits for a guest */
-
-/* One job that is waited for. */
+/* One request, as its options say. */
 struct power {
-	const char *verb;
-	const char *guest;
-	bool no_wait;
-	long long timeout_s; /* --timeout, or 0 */
-	long long force_s;   /* --force-after, or 0 */
-	char ref[WIRE_REF];  /* empty until there is a job */
-	int64_t begin;
-	int64_t deadline; /* the broker's and some grace */
+	struct job job;
+	long long force_s; /* --force-after, or 0 */
 };
 
 /* What the options say; nothing was asked of anybody yet. */
@@ -37,165 +27,12 @@ power_init(struct power *power, struct session *session,
 {
 	int err;
 
-	memset(power, 0, sizeof(*power));
-	power->verb = call->command->name;
-	power->guest = call->guest;
-	power->no_wait = command_option(call, "--no-wait") != NULL;
-	err = command_number(session, call, "--timeout", 1, TIMEOUT_MAX_S, 0,
-	    &power->timeout_s);
+	power->force_s = 0;
+	err = job_init(&power->job, session, call);
 	if (err == 0)
 		err = command_number(session, call, "--force-after", 1,
 		    FORCE_MAX_S, 0, &power->force_s);
 	return err;
-}
-
-/* The connection broke: what was asked for may have happened, or not. */
-static int
-lost(struct session *session, const struct power *power, int err)
-{
-	if (err == VPSH_ERR_SERVICE && session->client.said.err == 0)
-		err = VPSH_ERR_WORKER;
-	return session_fail(session, err, power->verb, power->guest, NULL);
-}
-
-/* "The job goes on": nobody waits for it any more. */
-static void
-describe_rest(const struct power *power, char *text, size_t size)
-{
-	if (power->ref[0] != '\0')
-		text_format(text, size,
-		    "The job goes on, ref %s; status %s shows how %s is.",
-		    power->ref, power->guest, power->guest);
-	else
-		text_format(text, size,
-		    "It was asked for and may still happen; status %s shows "
-		    "how %s is.",
-		    power->guest, power->guest);
-}
-
-static int
-left_alone(struct session *session, const struct power *power)
-{
-	char text[WIRE_TEXT];
-
-	describe_rest(power, text, sizeof(text));
-	return session_fail_text(session, VPSH_ERR_TIMEOUT, text, power->ref);
-}
-
-static int64_t
-give_up_at(const struct power *power)
-{
-	int64_t until = power->begin + power->timeout_s * 1000;
-
-	return power->timeout_s != 0 && until < power->deadline ?
-	    until :
-	    power->deadline;
-}
-
-/* --timeout is over, or the broker did not end its own job. */
-static int
-late(struct session *session, const struct power *power)
-{
-	char text[WIRE_TEXT], rest[WIRE_TEXT / 2];
-	struct err_args args = { power->verb, power->guest, power->ref,
-		session->support, NULL, 0 };
-
-	args.number = (clock_ms() - power->begin) / 1000;
-	if (clock_ms() >= give_up_at(power) && power->timeout_s != 0) {
-		describe_rest(power, rest, sizeof(rest));
-		text_format(text, sizeof(text),
-		    "%s of %s did not finish in %lld second%s. %s",
-		    power->verb, power->guest, power->timeout_s,
-		    power->timeout_s == 1 ? "" : "s", rest);
-	} else
-		err_sentence(VPSH_ERR_TIMEOUT, &args, text, sizeof(text));
-	return session_fail_text(session, VPSH_ERR_TIMEOUT, text, power->ref);
-}
-
-static int
-done(struct session *session, const struct power *power,
-    const struct wire_outcome *outcome)
-{
-	if (outcome->err != 0) {
-		session->client.said = *outcome;
-		return session_fail(session, outcome->err, power->verb,
-		    power->guest, NULL);
-	}
-	if (session->json)
-		report_job(power->guest, power->verb, power->ref, "done",
-		    outcome->text);
-	else if (outcome->text[0] != '\0')
-		output_say(stdout, outcome->text);
-	return 0;
-}
-
-static int
-accepted(struct session *session, const struct power *power)
-{
-	char text[WIRE_TEXT];
-
-	describe_rest(power, text, sizeof(text));
-	if (session->json)
-		report_job(power->guest, power->verb, power->ref, "accepted",
-		    text);
-	else
-		output_say(stdout, text);
-	return 0;
-}
-
-/* One frame of the job's: true when it is over for us, with *err. */
-static bool
-take(struct session *session, struct power *power, const struct wire_msg *msg,
-    int *err)
-{
-	switch (msg->head.type) {
-	case WIRE_JOB:
-		text_copy(power->ref, sizeof(power->ref), msg->u.job.ref);
-		power->deadline = clock_ms() + msg->u.job.deadline_ms +
-		    GRACE_MS;
-		if (!power->no_wait)
-			return false;
-		*err = accepted(session, power);
-		return true;
-	case WIRE_NOTE:
-		if (!session->json)
-			output_say(stdout, msg->u.text.text);
-		return false;
-	case WIRE_DONE:
-		*err = done(session, power, &msg->u.outcome);
-		return true;
-	default:
-		client_close(&session->client);
-		*err = lost(session, power, VPSH_ERR_VERSION);
-		return true;
-	}
-}
-
-/* Show how the job goes until it is over. */
-static int
-wait_job(struct session *session, struct power *power)
-{
-	struct wire_msg msg;
-	int err, fd;
-
-	power->begin = clock_ms();
-	power->deadline = power->begin + CLIENT_ANSWER_MS;
-	for (;;) {
-		err = client_recv(&session->client, &msg, &fd,
-		    give_up_at(power));
-		fd_close(&fd);
-		if (err == CLIENT_INTERRUPTED) {
-			output_after_key();
-			return left_alone(session, power);
-		}
-		if (err == VPSH_ERR_TIMEOUT && session->client.fd != -1 &&
-		    session->client.said.err == 0)
-			return late(session, power);
-		if (err != 0)
-			return lost(session, power, err);
-		if (take(session, power, &msg, &err))
-			return err;
-	}
 }
 
 /* Send it, and see it through.  body is the struct of the row's type. */
@@ -205,13 +42,9 @@ run_request(struct session *session, const struct command_call *call,
 {
 	int err;
 
-	err = client_send(&session->client, call->command->type, body);
-	if (err != 0)
-		return session_fail(session, err, power->verb, power->guest,
-		    NULL);
-	err = wait_job(session, power);
+	err = job_run(&power->job, session, call->command->type, body);
 	/* Another refusal leaves the guest as it was seen. */
-	if (power->ref[0] != '\0')
+	if (power->job.ref[0] != '\0')
 		session_forget(session, call->guest);
 	return err;
 }
@@ -227,6 +60,7 @@ run_job(struct session *session, const struct command_call *call,
 	body.boot = boot;
 	body.flags = flags;
 	body.wait_s = (uint32_t)power->force_s;
+	power->job.again = job_token(&body.token);
 	return run_request(session, call, power, &body);
 }
 
@@ -274,11 +108,11 @@ want_yes(struct session *session, const struct power *power)
 {
 	char verb[WIRE_TEXT];
 
-	text_copy(verb, sizeof(verb), power->verb);
+	text_copy(verb, sizeof(verb), power->job.verb);
 	if (power->force_s != 0)
 		text_format(verb, sizeof(verb), "%s --force-after %lld",
-		    power->verb, power->force_s);
-	return session_fail(session, VPSH_ERR_CONFIRM, verb, power->guest,
+		    power->job.verb, power->force_s);
+	return session_fail(session, VPSH_ERR_CONFIRM, verb, power->job.guest,
 	    NULL);
 }
 
@@ -403,8 +237,8 @@ power_pull(struct session *session, const struct command_call *call)
 	text_format(text, sizeof(text),
 	    "%s pulls the plug: what it has not yet written is lost. Its "
 	    "disk is kept.",
-	    power.verb);
-	text_format(what, sizeof(what), "%s it", power.verb);
+	    power.job.verb);
+	text_format(what, sizeof(what), "%s it", power.job.verb);
 	if (!confirm_pull(session, what, &guest, text))
 		return left_as_is(session, call->guest);
 	return run_job(session, call, &power, guest.boot, WIRE_POWER_CONFIRMED);
@@ -444,6 +278,7 @@ press(struct session *session, const struct command_call *call,
 	text_copy(body.guest, sizeof(body.guest), call->guest);
 	body.boot = boot;
 	body.key = (uint32_t)(unsigned char)key;
+	power->job.again = job_token(&body.token);
 	return run_request(session, call, power, &body);
 }
 
@@ -503,14 +338,16 @@ start_console(struct session *session, const struct command_call *call,
 {
 	struct wire_attached attached;
 	int err, viewer = -1;
+	unsigned generation;
 
 	err = view_request(session, call->guest, WIRE_ATTACH_BOOT,
 	    WIRE_FROM_TAIL, &attached, &viewer);
 	if (err != 0)
 		return err;
+	generation = session->client.generation;
 	if ((err = run_job(session, call, power, 0, 0)) == 0) {
 		err = view_run(session, call->guest, WIRE_ATTACH_BOOT,
-		    &attached, viewer);
+		    &attached, viewer, generation);
 		viewer = -1;
 	}
 	fd_close(&viewer);

@@ -51,6 +51,20 @@ session_forget(struct session *session, const char *guest)
 			session->seen[i].boot = 0;
 }
 
+void
+session_job(struct session *session, const char *ref)
+{
+	size_t i;
+
+	for (i = 0; i < session->njobs; i++)
+		if (strcmp(session->jobs[i], ref) == 0)
+			return;
+	if (session->njobs == SESSION_JOBS_MAX)
+		memmove(session->jobs, session->jobs + 1,
+		    --session->njobs * sizeof(session->jobs[0]));
+	text_copy(session->jobs[session->njobs++], WIRE_REF, ref);
+}
+
 int
 session_who(struct session *session, struct wire_who *who)
 {
@@ -103,23 +117,25 @@ int
 session_look(struct session *session, uint32_t type, const char *guest,
     uint32_t flags, struct wire_guest **guests, size_t *n)
 {
+	int err, tries = 0;
 	struct wire_look look;
-	int err;
 
 	*guests = NULL;
-	*n = 0;
 	memset(&look, 0, sizeof(look));
 	look.flags = flags;
 	if (guest != NULL)
 		text_copy(look.guest, sizeof(look.guest), guest);
-	err = client_send(&session->client, type, &look);
-	if (err == 0)
-		err = collect(session, guests, n);
-	if (err != 0) {
-		free(*guests);
-		*guests = NULL;
+	do {
 		*n = 0;
-	}
+		err = client_send(&session->client, type, &look);
+		if (err == 0)
+			err = collect(session, guests, n);
+		if (err != 0) {
+			free(*guests);
+			*guests = NULL;
+			*n = 0;
+		}
+	} while (client_ask_again(&session->client, &err, &tries));
 	return err;
 }
 

@@ -16,6 +16,7 @@
  */
 
 #define SESSION_SEEN_MAX	256
+#define SESSION_JOBS_MAX	16
 
 struct session {
 	struct client	 client;
@@ -32,6 +33,9 @@ struct session {
 		uint64_t	boot;
 	} seen[SESSION_SEEN_MAX];
 	size_t		 nseen;
+	/* The last jobs that were begun here, for completion. */
+	char		 jobs[SESSION_JOBS_MAX][WIRE_REF];
+	size_t		 njobs;
 };
 
 /* The questions; all return an error as of shell/client.h. */
@@ -56,6 +60,8 @@ void	 session_remember(struct session *session,
 uint64_t session_seen(const struct session *session, const char *guest);
 /* Our own job may have changed it. */
 void	 session_forget(struct session *session, const char *guest);
+
+void	 session_job(struct session *session, const char *ref);
 
 /*
  * Say on stderr what went wrong: the broker's own words if it had any, else

@@ -25,6 +25,9 @@ int	 power_pull(struct session *, const struct command_call *);
 int	 power_freeze(struct session *, const struct command_call *);
 int	 power_sysrq(struct session *, const struct command_call *);
 
+/* job.c: how one of those went, or goes. */
+int	 job_find(struct session *, const struct command_call *);
+
 /* view.c: they end in a stream. */
 int	 view_console(struct session *, const struct command_call *);
 int	 view_log(struct session *, const struct command_call *);
@@ -36,8 +39,12 @@ int	 view_log(struct session *, const struct command_call *);
 int	 view_request(struct session *, const char *guest, uint32_t flags,
 	    uint64_t from, struct wire_attached *attached, int *viewer);
 
-/* Show it until the customer leaves.  Takes viewer. */
+/*
+ * Show it until the customer leaves.  Takes viewer, which came over that
+ * connection of the client's.
+ */
 int	 view_run(struct session *, const char *guest, uint32_t flags,
-	    const struct wire_attached *attached, int viewer);
+	    const struct wire_attached *attached, int viewer,
+	    unsigned generation);
 
 #endif

@@ -6,33 +6,37 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "shell/attach.h"
+#include "shell/again.h"
 #include "shell/attach_log.h"
 #include "shell/output.h"
 #include "shell/signals.h"
 #include "shell/verbs.h"
 #include "shell/when.h"
 
-/* The last screenful, so that nobody stares at an empty screen. */
-#define TAIL_BYTES    4096
 #define LOG_LINES     50
 #define LOG_LINES_MAX 1000000
 #define LOG_MS	      10000
 
-/* After the console server or the broker went away, for so long. */
-#define RETRY_MS     1000
-#define RETRY_FOR_MS 60000
-
+/* A console server that restarts is waited for as a broker is. */
 static int
 request(struct session *session, uint32_t type, struct wire_attach *body,
     const char *guest, struct wire_attached *attached, int *viewer)
 {
+	int64_t until = clock_ms() + CLIENT_CONNECT_MS;
+	struct client *client = &session->client;
 	struct wire_msg msg;
 	int err;
 
 	text_copy(body->guest, sizeof(body->guest), guest);
-	err = client_ask(&session->client, type, body, WIRE_ATTACHED, &msg,
-	    viewer);
+	for (;;) {
+		err = client_ask(client, type, body, WIRE_ATTACHED, &msg,
+		    viewer);
+		if (err != VPSH_ERR_CONSOLE || clock_ms() >= until)
+			break;
+		client_tell(client);
+		if (signals_wait(NULL, 0, clock_ms() + CLIENT_RETRY_MS) == -1)
+			return CLIENT_INTERRUPTED;
+	}
 	if (err == 0)
 		*attached = msg.u.attached;
 	return err;
@@ -43,7 +47,7 @@ request_console(struct session *session, const char *guest, uint32_t flags,
     uint64_t from, struct wire_attached *attached, int *viewer)
 {
 	struct wire_attach body = { .from = from,
-		.tail = from == WIRE_FROM_TAIL ? TAIL_BYTES : 0,
+		.tail = from == WIRE_FROM_TAIL ? AGAIN_TAIL_BYTES : 0,
 		.flags = flags,
 		.since_ms = -1 };
 
@@ -64,50 +68,6 @@ view_request(struct session *session, const char *guest, uint32_t flags,
 			  session_fail(session, err, "console", guest, NULL);
 }
 
-/* A job that was left alone ends while its guest's console is shown. */
-static void
-on_broker(void *arg, const struct wire_msg *msg, char text[WIRE_TEXT])
-{
-	(void)arg;
-	if (msg->head.type == WIRE_DONE)
-		text_format(text, WIRE_TEXT, "%s: %s", msg->u.outcome.ref,
-		    msg->u.outcome.text);
-}
-
-static bool
-may_come_back(int err)
-{
-	return err == VPSH_ERR_SERVICE || err == VPSH_ERR_CONSOLE ||
-	    err == VPSH_ERR_TIMEOUT;
-}
-
-/*
- * Get the console again from where it stopped, with the keys that leave
- * alive between the tries.  Returns 0 with *viewer, -1 there when the
- * customer left, or the error.
- */
-static int
-again(struct session *session, struct attach *attach, uint32_t flags,
-    struct wire_attached *attached, int *viewer)
-{
-	int64_t deadline = clock_ms() + RETRY_FOR_MS;
-	int err;
-
-	*viewer = -1;
-	do {
-		if (attach_pause(attach, RETRY_MS))
-			return 0;
-		/* Never long: nobody listens to the keys meanwhile. */
-		err = client_drain(&session->client);
-		if (err == 0)
-			err = client_connect(&session->client, RETRY_MS);
-		if (err == 0)
-			err = request_console(session, attach->options.guest,
-			    flags, attach_from(attach), attached, viewer);
-	} while (may_come_back(err) && clock_ms() < deadline);
-	return err;
-}
-
 /* What the end of it means for the session. */
 static int
 finish(struct session *session, enum attach_end end,
@@ -116,6 +76,9 @@ finish(struct session *session, enum attach_end end,
 	switch (end) {
 	case ATTACH_LEFT:
 	case ATTACH_LOST:
+	case ATTACH_ALONE:
+	case ATTACH_NEWS:
+	case ATTACH_LATER:
 		return 0;
 	case ATTACH_BYE:
 		session->client.over = true;
@@ -134,39 +97,20 @@ finish(struct session *session, enum attach_end end,
 
 int
 view_run(struct session *session, const char *guest, uint32_t flags,
-    const struct wire_attached *first, int viewer)
+    const struct wire_attached *attached, int viewer, unsigned generation)
 {
-	const struct attach_options options = { guest, session->customer,
-		session->term, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
-		on_broker, session };
-	struct wire_attached attached = *first;
-	enum attach_end end = ATTACH_LEFT;
-	struct attach attach;
-	int err = 0;
+	struct again again;
+	enum attach_end end;
 
-	fflush(stdout);
-	if (attach_open(&attach, &options) == -1) {
-		err = VPSH_ERR_FAILED;
-		goto out;
-	}
-	do {
-		end = attach_run(&attach, viewer, session->client.fd,
-		    attached.may_write != 0);
-		fd_close(&viewer);
-		if (end == ATTACH_LOST)
-			err = again(session, &attach, flags, &attached,
-			    &viewer);
-	} while (end == ATTACH_LOST && err == 0 && viewer != -1);
-out:
-	attach_close(&attach);
-	fd_close(&viewer);
+	end = again_run(&again, session, guest, flags, attached, viewer,
+	    generation);
 	/* What a script piped in has reached nobody. */
-	if (end == ATTACH_LEFT && attach.fed &&
-	    attached.state == WIRE_STATE_OFF)
-		err = VPSH_ERR_NOT_RUNNING;
-	if (err != 0)
-		return session_fail(session, err, "console", guest, NULL);
-	return finish(session, end, &attach.bye, guest);
+	if (end == ATTACH_LEFT && again.attach.fed &&
+	    again.attached.state == WIRE_STATE_OFF)
+		again.err = VPSH_ERR_NOT_RUNNING;
+	if (again.err != 0)
+		return session_fail(session, again.err, "console", guest, NULL);
+	return finish(session, end, &again.attach.bye, guest);
 }
 
 int
@@ -191,7 +135,8 @@ view_console(struct session *session, const struct command_call *call)
 	    &viewer);
 	if (err != 0)
 		return err;
-	return view_run(session, call->guest, flags, &attached, viewer);
+	return view_run(session, call->guest, flags, &attached, viewer,
+	    session->client.generation);
 }
 
 /* --- log ----------------------------------------------------------------- */
@@ -219,13 +164,45 @@ static int
 log_once(struct session *session, const char *guest, struct attach_log *log,
     int64_t since_ms)
 {
-	int err, viewer;
+	struct client *client = &session->client;
+	int err, viewer, tries = 0;
 
-	err = request_log(session, guest, 0, log, since_ms, &viewer);
-	if (err == 0)
+	/* Nothing of it is shown before it is whole: it can begin again. */
+	do {
+		err = request_log(session, guest, 0, log, since_ms, &viewer);
+		if (err != 0)
+			return err;
 		err = attach_log_collect(log, viewer, LOG_MS);
-	fd_close(&viewer);
-	return err;
+		fd_close(&viewer);
+		if (err != VPSH_ERR_CONSOLE || ++tries == CLIENT_TRIES)
+			return err;
+		client_tell(client);
+	} while (signals_wait(NULL, 0, clock_ms() + CLIENT_RETRY_MS) != -1);
+	return CLIENT_INTERRUPTED;
+}
+
+/* A moment, and the broker; 0 or what ends the waiting. */
+static int
+log_wait(struct client *client, int64_t deadline)
+{
+	int64_t now = clock_ms();
+	int err;
+
+	if (now >= deadline)
+		return VPSH_ERR_CONSOLE;
+	client_tell(client);
+	if (signals_wait(NULL, 0, now + AGAIN_MIN_MS * 2) == -1)
+		return CLIENT_INTERRUPTED;
+	if ((err = client_drain(client)) != 0)
+		return err;
+	return client_connect(client, (int)(deadline - now));
+}
+
+static bool
+may_come_back(int err)
+{
+	return err == VPSH_ERR_SERVICE || err == VPSH_ERR_CONSOLE ||
+	    err == VPSH_ERR_TIMEOUT || err == VPSH_ERR_RATE;
 }
 
 /* Until the customer leaves, over restarts of the service. */
@@ -233,21 +210,23 @@ static int
 log_follow(struct session *session, const char *guest, struct attach_log *log,
     int64_t since_ms)
 {
-	int64_t deadline = clock_ms() + RETRY_FOR_MS;
+	struct client *client = &session->client;
+	int64_t deadline = clock_ms() + AGAIN_FOR_MS;
 	int err, viewer;
 
 	for (;;) {
 		err = request_log(session, guest, WIRE_ATTACH_FOLLOW, log,
 		    since_ms, &viewer);
 		if (err == 0) {
-			err = attach_log_follow(log, viewer, &session->client);
-			deadline = clock_ms() + RETRY_FOR_MS;
+			client->told = false;
+			err = attach_log_follow(log, viewer, client);
+			deadline = clock_ms() + AGAIN_FOR_MS;
 		}
 		fd_close(&viewer);
-		if (!may_come_back(err) || clock_ms() >= deadline)
+		if (!may_come_back(err) || client->over)
 			break;
-		if (signals_wait(NULL, 0, clock_ms() + RETRY_MS) == -1)
-			return 0;
+		if ((err = log_wait(client, deadline)) != 0)
+			break;
 	}
 	return err == CLIENT_INTERRUPTED ? 0 : err;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "wire/layout.h"
 #include "wire/wire.h"
 
 #define HELLO_WAIT_MS 10000
@@ -87,22 +88,49 @@ wire_recv(int fd, struct wire_msg *msg, enum wire_way way, int fds[],
 	return len;
 }
 
+static int
+send_body(int fd, const struct wire_head *head, const void *body, size_t len,
+    const int *fds, size_t nfds)
+{
+	uint8_t frame[sizeof(struct wire_head) + sizeof(struct wire_guest)];
+
+	if (sizeof(*head) + len > sizeof(frame)) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(frame, head, sizeof(*head));
+	memcpy(frame + sizeof(*head), body, len);
+	return fd_send(fd, frame, sizeof(*head) + len, fds, nfds);
+}
+
 int
 wire_send(int fd, uint32_t type, uint32_t id, const void *body, const int *fds,
     size_t nfds)
 {
-	struct wire_head head = { type, id };
-	uint8_t frame[sizeof(struct wire_head) + sizeof(struct wire_guest)];
 	const struct wire_layout *layout = wire_layout(type);
+	const struct wire_head head = { type, id };
 
-	if (layout == NULL || layout->bytes ||
-	    layout->fds != nfds || sizeof(head) + layout->max > sizeof(frame)) {
+	if (layout == NULL || layout->bytes || layout->fds != nfds) {
 		errno = EINVAL;
 		return -1;
 	}
-	memcpy(frame, &head, sizeof(head));
-	memcpy(frame + sizeof(head), body, layout->max);
-	return fd_send(fd, frame, sizeof(head) + layout->max, fds, nfds);
+	return send_body(fd, &head, body, layout->max, fds, nfds);
+}
+
+int
+wire_send_version(int fd, unsigned version, uint32_t type, uint32_t id,
+    const void *body)
+{
+	const struct wire_layout *layout = wire_layout(type);
+	const struct wire_head head = { type, id };
+
+	if (version == WIRE_VERSION)
+		return wire_send(fd, type, id, body, NULL, 0);
+	if (layout == NULL || layout->bytes || layout->fds != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return send_body(fd, &head, body, layout->min, NULL, 0);
 }
 
 int

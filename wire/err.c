@@ -177,6 +177,10 @@ static const struct outcome outcomes[] = {
 	{ VPSH_ERR_NO_JOB, EXIT_NO_GUEST, "no-job",
 	    "There is no job[ {detail}] of yours. What a job came to is kept "
 	    "for 15 minutes; status shows how your guests are now." },
+	{ VPSH_ERR_NO_ROOM, EXIT_FAILED, "no-room",
+	    "{verb} of {guest} was not done: a disk of the host has no room "
+	    "left. Your guest and its disk are untouched. Try again later."
+	    HELP },
 };
 
 #define NOUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))

@@ -58,7 +58,8 @@ enum vpsh_err {
 	VPSH_ERR_INTERRUPTED = -44, /* its worker died; detail: the guest now */
 	VPSH_ERR_HELD = -45,	    /* by the operator; detail: why */
 	VPSH_ERR_NO_JOB = -46,	    /* no such reference; detail: it */
-	VPSH_ERR_COUNT = 47
+	VPSH_ERR_NO_ROOM = -47,	    /* a disk of the host is full */
+	VPSH_ERR_COUNT = 48
 };
 
 /* What a sentence may mention.  NULL and 0 are fine where unused. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <stddef.h>
 
-#include "wire/wire.h"
+#include "wire/layout.h"
 
 /*
  * The one table of frames.  What is not described here cannot be received:

@@ -638,32 +638,6 @@ struct wire_msg {
 #define WIRE_FRAME_MAX (sizeof(struct wire_head) + sizeof(struct wire_output))
 
 /*
- * Everything that is known about a type, for the codec, the tests and the
- * protocol document.
- */
-#define WIRE_STRINGS 6
-
-struct wire_layout {
-	uint32_t type;
-	const char *name;
-	enum wire_way way;
-	size_t min;   /* body size; of the oldest version that has it */
-	size_t max;   /* body size; of ours */
-	bool bytes;   /* console bytes: any size from min to max */
-	unsigned fds; /* descriptors it carries */
-	struct {
-		uint16_t offset;
-		uint16_t size;
-	} strings[WIRE_STRINGS]; /* size 0 ends the list */
-};
-
-/* NULL for a number that is no type. */
-const struct wire_layout *wire_layout(uint32_t type);
-
-/* The i-th row, NULL past the end: for tests. */
-const struct wire_layout *wire_layout_at(size_t i);
-
-/*
  * Check len bytes against the type's layout and copy them into msg, zero
  * filled behind.  way is the only way this socket may carry; HELLO is always
  * of it.  nfds must be what the type carries.  Returns the body's length,
@@ -686,6 +660,10 @@ ssize_t wire_recv(int fd, struct wire_msg *msg, enum wire_way way, int fds[],
  */
 int wire_send(int fd, uint32_t type, uint32_t id, const void *body,
     const int *fds, size_t nfds);
+
+/* The same without descriptors, to a peer that speaks that version. */
+int wire_send_version(int fd, unsigned version, uint32_t type, uint32_t id,
+    const void *body);
 
 /* Send OUTPUT or INPUT with len (1..WIRE_DATA) console bytes. */
 int wire_send_data(int fd, uint32_t type, uint64_t offset, const void *data,

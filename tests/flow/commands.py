@@ -100,6 +100,10 @@ USAGE = [Case("full", line, 2, says + ".*" + UNTOUCHED) for line, says in (
     ("log web --lines -1", "number|lines"),
     ("log web --since never", "TIME|time"),
     ("log web --since 2026-02-30", "TIME|time"),
+    ("job", "job wants REF"),
+    ("job K7F3 web", "nothing to do with \"web\""),
+    ("job K7F3 --yes", "job has no option --yes"),
+    ("job K7F3 --timeout 0", "number from 1 to 86400"),
     ("why", "why wants COMMAND"),
     ("why frobnicate", "no command"),
     ("help frobnicate", "no command"),
@@ -119,6 +123,11 @@ NO_GUEST = [Case("full", line, 4, "no guest of that name.*" + UNTOUCHED)
     "pause shop", "unpause shop", "sysrq shop s", "log shop",
     "start ../web", "start web.cfg", "start WEB", "start a=b",
     "start \"\"", "status shop --follow")]
+
+NO_JOB = [Case("full", line, 4, "There is no job [^ ]+ of yours",
+               {"error": {"name": "no-job", "exit": 4}})
+          for line in ("job 2222", "job zzzz", "job 2222 --no-wait",
+                       "job ../x", "job K7F3K7F3")]
 
 # What ends in a job is denied before anything is asked of anybody.
 DENIED = [Case("few", line, 3, "You may not %s .*%s.*why %s" % (
@@ -146,7 +155,7 @@ WANTS_YES = [Case("full", line, 2, UNTOUCHED + ".*--yes",
     "sysrq web c", "sysrq web e", "sysrq web i", "sysrq web f",
     "sysrq web k", "sysrq web g", "sysrq web u")]
 
-CASES = USAGE + NO_GUEST + DENIED + GROUPED + WANTS_YES + cases(
+CASES = USAGE + NO_GUEST + NO_JOB + DENIED + GROUPED + WANTS_YES + cases(
     "full",
     ("", 0, "^$", NEVER, None, None, False),
     ("list", 0, "NAME STATE .*db off .*web running", {"guests": [DB, WEB]}),
@@ -166,7 +175,8 @@ CASES = USAGE + NO_GUEST + DENIED + GROUPED + WANTS_YES + cases(
     ("start db --timeout 30", 0, "db ", done("db", "start"), (START, "db")),
     ("boot db", 0, "db ", done("db", "start"), (START, "db")),
     ("create db", 0, "db ", done("db", "start"), (START, "db")),
-    ("start db --no-wait", 0, "The job goes on, ref [0-9A-Z]{4}; status db",
+    ("start db --no-wait", 0,
+     "The job goes on, ref ([0-9A-Z]{4}); job \\1 .*status db",
      {"guest": "db", "verb": "start", "outcome": "accepted"},
      (START, "db")),
     ("shutdown db", 0, "db is off already", done("db", "shutdown")),
@@ -208,7 +218,7 @@ CASES = USAGE + NO_GUEST + DENIED + GROUPED + WANTS_YES + cases(
     ("why start web", 0, "start", {"command": "start", "guest": "web",
                                    "allowed": True}),
     ("why list", 0, ".", {"command": "list", "allowed": True}),
-    ("why start shop", 3, "no guest of that name", {"allowed": False}),
+    ("why start shop", 4, "no guest of that name"),
     ("why help", 0, "Anybody may use help", {"command": "help",
                                              "guest": None,
                                              "allowed": True}),
@@ -235,6 +245,7 @@ CASES = USAGE + NO_GUEST + DENIED + GROUPED + WANTS_YES + cases(
     # The key was forgotten: a guest's name is none.
     ("sysrq web", 2, "no sysrq key: web.*" + UNTOUCHED),
     ("log", 0, LOGGED, NEVER),
+    ("why job", 0, "customer may", {"command": "job", "allowed": True}),
     ("why start", 0, "start", {"guest": "web", "allowed": True}),
     ("pause --no-wait", 0, "The job goes on, ref", {"outcome": "accepted"},
      (PAUSE, "web")),

@@ -153,7 +153,8 @@ ERR = {name: -i for i, name in enumerate(
     "no-customer policy guest-closed sessions config no-config no-kernel "
     "no-disk memory create hotplug still-up no-answer confirm version "
     "worker console revoked pygrub elsewhere memory-host connects "
-    "suspended key paused no-sysrq loop interrupted held no-job".split())}
+    "suspended key paused no-sysrq loop interrupted held no-job "
+    "no-room".split())}
 
 
 def hello(role=CLIENT, build="", claim="", version=VERSION, oldest=1,
@@ -266,8 +267,8 @@ class Client(Channel):
         return self.answers(name, *args, **fields)[-1]
 
 
-def power(guest, boot=0, flags=0, wait_s=0):
-    return Power(guest.encode(), boot, flags, wait_s)
+def power(guest, boot=0, flags=0, wait_s=0, token=0):
+    return Power(guest.encode(), boot, flags, wait_s, token)
 
 
 def pair():

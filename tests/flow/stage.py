@@ -145,14 +145,25 @@ class Host(Inner):
             worker.send("ACCOUNTS_END")
         else:
             run = worker.recv("RUN")
-            self.jobs.append(run)
+            if not self.is_so(run):
+                self.jobs.append(run)
             self.asked.set()
             self.may_end.wait(20)
-            err = self.act(worker, run)
-            worker.send("RESULT", job=run.job,
-                        err=frames.ERR[err or "ok"])
+            if self.is_so(run):
+                err, number = "ok", 1
+            else:
+                err, number = self.act(worker, run) or "ok", 0
+            worker.send("RESULT", job=run.job, err=frames.ERR[err],
+                        number=number)
         worker.close()
         self.supervisor.send("WORKER_GONE", job=spawn.job)
+
+    def is_so(self, run):
+        """There is nothing to do."""
+        there = self.domains.get("%s-%s" % (run.customer, run.guest))
+        if run.op == frames.START:
+            return bool(there) and there["state"] == frames.RUNNING
+        return run.op in (frames.SHUTDOWN, frames.DESTROY) and not there
 
     def act(self, worker, run):
         name = "%s-%s" % (run.customer, run.guest)

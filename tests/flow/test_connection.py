@@ -56,7 +56,7 @@ def test_E08_malformed_frames_end_only_that_connection(world):
     unterminated = frames.head(101, 1) + b"w" * frames.NAME
     broken = [
         b"\0", good[:4], good[:8], good[:-1], good + b"\0",
-        power[:-8], unterminated, frames.head(111, 1), frames.head(0, 1),
+        power[:-1], power[:-16], power + b"\0", unterminated, frames.head(111, 1), frames.head(0, 1),
         frames.head(2 ** 32 - 1, 1) + b"x" * 40,
         frames.frame("GUEST", 1), frames.frame("SPAWN", 1),
         frames.frame("RUN", 1), frames.frame("DOMAIN_STATE", 1),

@@ -330,6 +330,11 @@ def test_what_if_says_what_the_broker_says():
             done = harness.run([harness.program("vpshctl"), "-p", world.dir,
                                 "--json", "what-if", "alice", verb, guest])
             said = json.loads(done.stdout)
+            if guest == "nosuch":
+                # An operator hears a reason, a customer just that.
+                assert told.err == frames.ERR["no-guest"]
+                assert not said["allowed"] and done.returncode == 3
+                continue
             assert said["allowed"] == bool(told.allowed), (verb, guest)
             # The broker adds what an option or a key would need besides.
             assert told.text.split("; --")[0] == said["because"], told.text

@@ -13,6 +13,7 @@ import time
 
 import frames
 import harness
+import invariants
 import sim
 
 GUESTS = ["g%02d" % i for i in range(100)]
@@ -31,7 +32,7 @@ def host_of(guests, more=LIMITS):
     host = sim.SimHost()
     host.customer("alice", None if os.geteuid() == 0 else host.uid, more)
     for name in guests:
-        host.guest(name, memory=32)
+        host.guest(name, memory=32, words="guest=alice-" + name)
     return host.start()
 
 
@@ -114,10 +115,10 @@ class Truth:
         self.host, self.looks = host, 0
 
     def check(self):
-        names = [d.name for d in self.host.domains()
-                 if d.name and d.state != "dying"]
-        twice = [n for n, k in collections.Counter(names).items() if k > 1]
-        assert not twice, "two domains of one name: %s" % twice
+        twice = [f for f in invariants.domains(
+            self.host, {"alice-" + n for n in GUESTS})
+            if "are called" in f]
+        assert not twice, twice
         self.looks += 1
 
     def states(self):
@@ -169,18 +170,10 @@ def check_audit(records):
     """Complete and in order; of two starts of a guest one waits or fails."""
     times = [r["time"] for r in records]
     assert times == sorted(times)
-    decided, done = collections.Counter(), collections.Counter()
-    for r in records:
-        key = r.get("verb"), r.get("guest")
-        if r["event"] == "decided" and r["verdict"] == "allow":
-            decided[key] += 1
-        elif r["event"] == "done" and r["customer"] == "alice":
-            done[key] += 1
-            assert done[key] <= decided[key], r
-    power = {k: n for k, n in decided.items() if k[0] in (
-        "start", "destroy", "shutdown", "pause", "unpause", "reboot")}
-    missing = {k: n - done[k] for k, n in power.items() if n != done[k]}
-    assert not missing, "decided and never done: %s" % missing
+    wrong = invariants.audit(records)
+    assert not wrong, wrong
+    power = collections.Counter(r["verb"] for r in records
+                                if invariants.is_begun(r))
     assert sum(power.values()) > 200, power
     check_holders(records)
 
@@ -197,11 +190,6 @@ def check_holders(records):
         begin = end - r["ms"] / 1000
         assert begin > busy_until.get(r["guest"], 0) - 0.005, r
         busy_until[r["guest"]] = end
-
-
-def audit_of(host):
-    with open(host.audit) as f:
-        return [json.loads(line) for line in f]
 
 
 @harness.deadline(90)
@@ -225,7 +213,9 @@ def test_two_hundred_sessions_on_a_hundred_guests():
     assert outcomes["DESTROY", "DONE"] > 10, outcomes
     assert truth.looks > 5
     check_end(host, truth, actors[0], followers)
-    check_audit(audit_of(host))
+    check_audit(invariants.audit_records(host))
+    held = invariants.disks(invariants.history(host))
+    assert not held, held
 
 
 def check_end(host, truth, session, followers):

@@ -478,7 +478,11 @@ def test_E16_destroy_wants_a_confirmation_and_a_repeat_is_harmless():
     host.tell("DOMAIN_GONE", boot=3, reason=7)
     host.result(worker, number)
     client.recv("DONE")
-    repeat = client.answer("DESTROY", yes)
+    client.ask("DESTROY", yes)
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    host.result(worker, number, number=1)
+    repeat = client.recv("DONE")
     assert repeat.err == 0 and "off already" in repeat.text, repeat
     # It is up again: what was said of the boot before does not count.
     host.tell(boot=4, domid=2)

@@ -4,7 +4,8 @@
 import contextlib
 import json
 import os
-import subprocess
+import signal
+import socket
 
 import frames
 import harness
@@ -28,7 +29,7 @@ class World:
         self.dir = harness.temp_dir()
         os.chmod(self.dir, 0o755)
         for path in ("etc/vpsh/customers", "var/log/vpsh", "var/lib/vpsh",
-                     "run"):
+                     "run/vpsh"):
             os.makedirs(os.path.join(self.dir, path))
         self.socket = os.path.join(self.dir, "run/vpsh/broker.sock")
         self.audit = os.path.join(self.dir, "var/log/vpsh/audit.jsonl")
@@ -120,8 +121,31 @@ class Supervised(World):
         return found
 
 
+class Watcher(frames.Channel):
+    """Is told once that nothing is to be started; most do not care."""
+
+    def recv(self, wanted=None):
+        while (got := super().recv()) and got.name == "AUTOSTARTED" != wanted:
+            pass
+        assert got is None or wanted in (None, got.name), (got, wanted)
+        return got
+
+    def silent(self, seconds):
+        while harness.poll_once([self.sock.fileno()], seconds):
+            got = super().recv()
+            assert got and got.name == "AUTOSTARTED", got
+        return True
+
+
 class Inner(World):
     """The real broker alone: the test plays everybody else."""
+
+    def __init__(self):
+        super().__init__()
+        self.listener = None
+        self.early = []     # workers that are asked for later
+        self.workers, self.kills = [], []
+        self.points = os.path.join(self.dir, "run/vpsh/points")
 
     def start(self, accounts=True):
         ours, theirs = frames.pair()
@@ -142,45 +166,73 @@ class Inner(World):
         self.build = said.build
         self.supervisor.send("HELLO", 0, frames.hello(
             frames.SUPERVISOR, self.build))
-        os.mkdir(os.path.dirname(self.socket))
         self.listen()
         if accounts:
             self.accounts_end()
         return self
 
     def listen(self):
-        import socket
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        listener.bind(self.socket)
-        listener.listen(128)
+        """The socket is the supervisor's: it outlives the broker."""
+        if self.listener is None:
+            self.listener = socket.socket(socket.AF_UNIX,
+                                          socket.SOCK_SEQPACKET)
+            self.listener.bind(self.socket)
+            self.listener.listen(128)
         self.supervisor.send("LISTENER", door=frames.CUSTOMERS_DOOR,
-                             fds=[listener.fileno()])
-        listener.close()
+                             fds=[self.listener.fileno()])
 
-    def peer(self, role):
+    def kill(self):
+        """The broker dies, without a word and at once."""
+        self.process.kill(signal.SIGKILL)
+        self.process.wait()
+        self.supervisor.close()
+
+    def point(self, name):
+        """The broker is to stop there; to be called before it comes by."""
+        os.makedirs(self.points, exist_ok=True)
+        with open(os.path.join(self.points, name), "w"):
+            pass
+
+    def stopped(self, name):
+        """Waits until it did."""
+        path = os.path.join(self.points, "%s.%d" % (name, self.process.pid))
+        harness.wait_until(lambda: os.path.exists(path), what="at " + name)
+        os.unlink(path)
+
+    def peer(self, role, kind=frames.Channel):
         """Introduce ourselves as the console server or the watcher."""
         ours, theirs = frames.pair()
         self.supervisor.send("PEER", role=role, fds=[theirs.fileno()])
         theirs.close()
-        channel = frames.Channel(ours)
+        channel = kind(ours)
         channel.recv("HELLO")
         channel.send("HELLO", 0, frames.hello(role, self.build))
         return channel
 
-    def spawned(self):
-        """The next worker that the broker wants: (SPAWN, its channel)."""
-        import socket
-        got = self.supervisor.recv("SPAWN")
+    def spawned(self, kind):
+        """The next worker of that kind: (SPAWN, its channel)."""
+        while True:
+            for i, (got, _) in enumerate(self.early):
+                if got.worker == kind:
+                    return self.early.pop(i)
+            self.listen_once()
+
+    def listen_once(self):
+        """Takes one word of the broker to its supervisor."""
+        got = self.supervisor.recv()
+        if got.name == "KILL":
+            self.kills.append(got.job)
+            return
+        assert got.name == "SPAWN", got
         channel = frames.Channel(socket.socket(fileno=got.fds[0]))
         channel.recv("HELLO")
         channel.send("HELLO", 0, frames.hello(frames.WORKER, self.build))
-        return got, channel
+        self.workers.append(channel)    # none ends by being forgotten
+        self.early.append((got, channel))
 
     def accounts(self):
         """The next look-up of accounts: (SPAWN, its channel)."""
-        got, worker = self.spawned()
-        assert got.worker == 2, got
-        return got, worker
+        return self.spawned(2)
 
     def accounts_fail(self):
         """It ends without an answer."""
@@ -199,14 +251,18 @@ class Inner(World):
 
     def worker(self):
         """A worker for a guest: (RUN, its channel, its number)."""
-        got, worker = self.spawned()
-        assert got.worker == 1, got
+        got, worker = self.spawned(1)
         return worker.recv("RUN"), worker, got.job
 
     def result(self, worker, job, err="ok", number=0):
         worker.send("RESULT", job=job, err=frames.ERR[err], number=number)
         worker.close()
         self.supervisor.send("WORKER_GONE", job=job)
+
+    def died(self, worker, job, **how):
+        """A worker's end without a word of how it went."""
+        self.supervisor.send("WORKER_GONE", job=job, **(how or {"status": 9}))
+        worker.close()
 
 
 class Host(Inner):
@@ -216,6 +272,7 @@ class Host(Inner):
         super().__init__()
         self.ops = {}       # of workers, by their number
         self.watcher = self.console = None
+        self.dead, self.restarted = {}, False
 
     def start(self, console=True):
         super().start()
@@ -232,23 +289,45 @@ class Host(Inner):
             self.tell(**domain)
         self.watcher.send("SCANNED", serial=scan.serial, ok=1)
 
+    def peer(self, role):
+        return super().peer(role, Watcher if role == frames.WATCH
+                            else frames.Channel)
+
     def tell(self, name="DOMAIN_STATE", domain="alice-web", domid=1,
              state=frames.RUNNING, reason=0, ours=1, boot=1, since_ms=-1,
-             at_ms=-1, cpu_ns=0, **counters):
+             at_ms=-1, cpu_ns=0, held=b"", held_until_ms=0, **counters):
         self.watcher.send(name, 0, frames.Domain(
             domain.encode(), UUID, domid, state, reason, ours, boot,
-            since_ms, 0, frames.Counters(at_ms, cpu_ns, **counters), 1, 0))
+            since_ms, 0, frames.Counters(at_ms, cpu_ns, **counters), 1, 0,
+            held_until_ms, held))
 
     def worker(self):
         run, worker, number = super().worker()
-        self.ops[number] = run.op
+        self.ops[number] = run.of_op or run.op
+        if self.restarted and run.op == frames.RECOVER:
+            self.dead[number] = run.of
         return run, worker, number
 
     def result(self, worker, job, err="ok", number=0):
         super().result(worker, job, err, number)
+        # One that has been given up is not to begin any more.
+        while self.dead.get(job) not in (None, *self.kills):
+            self.listen_once()
         # Xen says nothing of a pause and its end: the broker looks.
         if err == "ok" and self.watcher and self.ops[job] in LOOKS:
             self.scanned()
+
+    def restart(self, *domains):
+        """Its successor is told of these domains, and of no others."""
+        self.kill()
+        self.early.clear()
+        self.kills.clear()
+        self.dead, self.restarted = {}, True
+        Inner.start(self)
+        self.watcher = self.peer(frames.WATCH)
+        self.console = self.peer(frames.CONSOLE)
+        self.scanned(*domains)
+        return self
 
     def status(self, client, guest="web"):
         """What STATUS says, with a watcher that has nothing to add."""

@@ -3,6 +3,7 @@
 /* Frames: what any peer can send on any socket, with 0 to 3 descriptors. */
 
 #include "tests/fuzz/fuzz.h"
+#include "wire/layout.h"
 #include "wire/wire.h"
 
 #define FDS_MAX 4

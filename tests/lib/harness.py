@@ -136,10 +136,14 @@ def run(argv, seconds=20, **kwargs):
 class Process:
     """A program that runs beside the test, in a process group of its own."""
 
-    def __init__(self, argv, **kwargs):
+    def __init__(self, argv, session=True, **kwargs):
         self.argv = argv
         kwargs.setdefault("stdin", subprocess.DEVNULL)
-        self.popen = subprocess.Popen(argv, start_new_session=True, **kwargs)
+        # A group left alone in its session is hung up and woken by the
+        # kernel when any of it is stopped; one in ours is not.
+        kwargs.update({"start_new_session": True} if session
+                      else {"process_group": 0})
+        self.popen = subprocess.Popen(argv, **kwargs)
         self.pid = self.popen.pid
         cleanup.callback(self.stop)
 

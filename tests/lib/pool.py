@@ -51,12 +51,15 @@ class Slot:
         return self.process.returncode, output
 
     def worker(self, folder, env, uid):
-        """The worker for that folder, which lives as long as the slot."""
+        """The worker for that folder, which lives as long as the slot.
+
+        A folder may bring its own.
+        """
         key = folder, env["VPSH_BIN_DIR"]
         if key not in self.workers:
-            argv = [PYTHON, os.path.join(env["VPSH_TOP"],
-                                         "tests/lib/worker.py"),
-                    folder, "--serve"]
+            own = os.path.join(folder, "worker.py")
+            argv = [PYTHON, own if os.path.exists(own) else os.path.join(
+                env["VPSH_TOP"], "tests/lib/worker.py"), folder, "--serve"]
             if uid is not None:
                 argv += ["--uid", str(uid)]
             self.workers[key] = self.start(argv, env=env,
@@ -90,11 +93,16 @@ class Slot:
             with contextlib.suppress(BrokenPipeError):
                 worker.stdin.close()
 
-    def end_workers(self):
+    def end_workers(self, take=None):
+        """take() gets what one that kept something had to say at its end."""
         self.close_workers()
         for worker in list(self.workers.values()):
+            report = []
             with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.wait(10)
+                worker.stdin = None
+                report = worker.communicate(timeout=20)[0].splitlines(True)
+            if report and take:
+                take(report)
         self.workers = {}
 
 
@@ -127,12 +135,12 @@ class Pool:
                 self.busy -= 1
                 self.changed.notify_all()
 
-    def join(self):
+    def join(self, take=None):
         """Until nothing is left to do; workers end."""
         with self.changed:
             self.changed.wait_for(lambda: not self.jobs and not self.busy)
         for slot in self.slots:
-            slot.end_workers()
+            slot.end_workers(take)
 
     def stop(self):
         """Ends what runs, now."""

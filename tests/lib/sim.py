@@ -270,10 +270,10 @@ class SimHost:
 
     # --- start and stop -----------------------------------------------------
 
-    def run(self, name, argv, env=None, ready=None):
+    def run(self, name, argv, env=None, ready=None, session=True):
         log = open(self.path("log"), "ab")
         process = harness.Process(argv, env=dict(ENVIRONMENT, **(env or {})),
-                                  stdout=log, stderr=log,
+                                  stdout=log, stderr=log, session=session,
                                   preexec_fn=becomes(self.uid))
         log.close()
         self.processes[name] = process
@@ -297,12 +297,12 @@ class SimHost:
                 "XENSTORED_PATH": self.path("run/xenstored/socket"),
                 "LD_PRELOAD": self.path("sim/libsimxen.so")}
 
-    def start(self, vpsh=True):
+    def start(self, vpsh=True, **kwargs):
         """With vpsh=False a host that has not heard of it."""
         harness.cleanup.callback(self.stop)
         self.start_xen()
         if vpsh:
-            self.start_vpsh()
+            self.start_vpsh(**kwargs)
             self.started = True
         return self
 
@@ -334,10 +334,13 @@ class SimHost:
             {"XENSTORED_PATH": self.path("run/xenstored/socket")},
             ready=lambda: os.path.exists(pid_file))
 
-    def start_vpsh(self):
-        self.run("vpshd", [harness.program("vpshd"), "-p", self.dir, "-x",
-                           self.path("libexec")],
-                 ready=lambda: os.path.exists(self.socket))
+    def start_vpshd(self, **kwargs):
+        """Not waiting for anybody; of our session for who stops children."""
+        return self.run("vpshd", [harness.program("vpshd"), "-p", self.dir,
+                                  "-x", self.path("libexec")], **kwargs)
+
+    def start_vpsh(self, **kwargs):
+        self.start_vpshd(ready=lambda: os.path.exists(self.socket), **kwargs)
         harness.wait_until(
             lambda: len(self.children()) == 3
             and self.vpsh("list", customer="alice").returncode == 0,

@@ -31,6 +31,7 @@ struct words {
 	bool		 deaf;
 	int64_t		 dies_ms;	/* -1: it does not */
 	int64_t		 reboots;	/* of its own accord, then no more */
+	int64_t		 counts_ms;	/* between lines that count; -1 */
 };
 
 struct shell;
@@ -53,6 +54,9 @@ struct guest {
 	size_t		 boot_line;	/* next one to say */
 	int64_t		 boot_at;	/* when; -1: booted */
 	int64_t		 ends_at;	/* shutting down until then; -1 */
+	int64_t		 counts_at;	/* the next line that counts; -1 */
+	unsigned	 counted;
+	int		 count_fd;	/* how far its console has it */
 	enum sim_exit	 end;
 	struct xs_handle *store;
 	struct shell	*shell;

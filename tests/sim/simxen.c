@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "tests/sim/history.h"
 #include "tests/sim/ring.h"
 
 #define DOM0_KIB	(1024 * 1024)
@@ -215,6 +216,8 @@ start_guest(struct xen *xen, struct domain *domain)
 		domain->pid = 0;
 		return errno;
 	}
+	if (domain->pid > 0)
+		history_note(xen->world, domain->now.domid, "runs", "");
 	if (domain->pid == 0) {
 		sigset_t none;
 
@@ -289,6 +292,7 @@ destroy(struct xen *xen, struct domain *domain)
 	if (domain->now.dying)
 		return 0;
 	domain->now.dying = 1;
+	history_note(xen->world, domain->now.domid, "gone", "");
 	fd_close(&domain->back);
 	if (domain->pid != 0)
 		(void)kill(-domain->pid, SIGKILL);
@@ -365,8 +369,10 @@ count(struct xen *xen, const struct sim_request *request)
 }
 
 static int
-set_words(struct domain *domain, const struct sim_request *request)
+set_words(const struct xen *xen, struct domain *domain,
+    const struct sim_request *request)
 {
+	history_note(xen->world, domain->now.domid, "made", request->text);
 	free(domain->words);
 	domain->words = strndup(request->text, sizeof(request->text) - 1);
 	return domain->words == NULL ? ENOMEM : 0;
@@ -397,7 +403,7 @@ ask_domain(struct xen *xen, const struct sim_request *request, int *fd)
 		domain->now.memory_kib += request->number;
 		return 0;
 	case SIM_WORDS:
-		return set_words(domain, request);
+		return set_words(xen, domain, request);
 	case SIM_VCPUS:
 		domain->now.vcpus = request->value;
 		return 0;
@@ -565,6 +571,7 @@ end_guest(struct xen *xen, struct domain *domain, int status)
 	domain->now.shutdown = 1;
 	domain->now.reason = code == SIM_POWEROFF || (code >= SIM_REBOOT &&
 	    code <= SIM_SUSPEND) ? (uint8_t)code : SIM_CRASH;
+	history_note(xen->world, domain->now.domid, "ended", "");
 	tell(xen);
 }
 

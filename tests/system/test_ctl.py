@@ -275,13 +275,16 @@ def test_sessions_are_for_root_and_operators(host):
         done = harness.run(["setpriv", "--reuid", uid, "--regid", uid,
                             "--clear-groups", "/usr/sbin/vpshctl",
                             "sessions"], cwd="/")
-        assert done.returncode == 1 and "vpsh-operator" in done.stderr
+        assert done.returncode == 7 and "vpsh-operator" in done.stderr
     # In that group by mistake: a customer is no operator.
-    done = harness.run(["setpriv", "--reuid", str(CUSTOMERS["alice"]),
-                        "--regid", str(CUSTOMERS["alice"]), "--groups",
-                        str(operator), "/usr/sbin/vpshctl", "sessions"],
-                       cwd="/")
-    assert done.returncode == 1 and done.stdout == ""
+    for words in (["sessions"], ["hold", "alice/web", "--reason", "x"],
+                  ["release", "alice/web"], ["adopt", "--all"],
+                  ["forget-saved", "alice/web"]):
+        done = harness.run(["setpriv", "--reuid", str(CUSTOMERS["alice"]),
+                            "--regid", str(CUSTOMERS["alice"]), "--groups",
+                            str(operator), "/usr/sbin/vpshctl", *words],
+                           cwd="/")
+        assert done.returncode == 7 and done.stdout == "", words
     session.send_line("exit")
     session.expect_end()
 

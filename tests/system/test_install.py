@@ -101,7 +101,9 @@ def test_units_are_understood_by_systemd_and_never_stop_guests():
     assert {"xen.service", "xendomains.service"} <= set(after)
     lines = unit.split("\n")
     for line in ("KillMode=process", "OOMPolicy=continue", "Restart=always",
-                 "TasksMax=infinity", "MemoryMax=infinity"):
+                 "TasksMax=infinity", "MemoryMax=infinity", "Type=notify",
+                 "NotifyAccess=main", "WatchdogSec=60",
+                 "ExecReload=/bin/kill -HUP $MAINPID"):
         assert line in lines
     assert not re.search(r"^(Conflicts|Requires|BindsTo|PartOf)=", unit, re.M)
 

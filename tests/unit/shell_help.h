@@ -34,6 +34,9 @@ struct help_broker {
 	size_t			 nguests;
 	struct wire_outcome	 bye;	/* instead of an answer, when set */
 	bool			 hang_up;	/* after its first request */
+	int			 deaths;	/* so often, then it answers */
+	bool			 half;		/* dies behind JOB and NOTE */
+	bool			 forgets;	/* every job */
 	bool			 mute;		/* no HELLO, nothing */
 	bool			 endless;	/* jobs do not end */
 	uint16_t		 version;
@@ -96,6 +99,16 @@ help_answer_power(const struct help_broker *b, int fd, uint32_t id)
 }
 
 static inline void
+help_answer_find(const struct help_broker *b, int fd, uint32_t id)
+{
+	if (b->forgets)
+		help_outcome(fd, WIRE_REFUSED, id, VPSH_ERR_NO_JOB, "",
+		    "No such job, says the broker.");
+	else
+		help_answer_power(b, fd, id);
+}
+
+static inline void
 help_answer(const struct help_broker *b, int fd, const struct wire_msg *msg)
 {
 	struct wire_hello hello;
@@ -111,7 +124,11 @@ help_answer(const struct help_broker *b, int fd, const struct wire_msg *msg)
 		wire_send(fd, WIRE_HELLO, 0, &hello, NULL, 0);
 		return;
 	case WIRE_LIST:
+	case WIRE_FOLLOW:
 		help_answer_guests(b, fd, msg->head.id, NULL);
+		return;
+	case WIRE_FIND:
+		help_answer_find(b, fd, msg->head.id);
 		return;
 	case WIRE_STATUS:
 		help_answer_guests(b, fd, msg->head.id, msg->u.look.guest);
@@ -127,16 +144,23 @@ help_answer(const struct help_broker *b, int fd, const struct wire_msg *msg)
 static inline void
 help_serve(const struct help_broker *b, int fd, int report)
 {
+	struct help_broker half = *b;
 	int fds[FD_PASS_MAX];
+	static int deaths;
 	struct wire_msg msg;
 	size_t nfds;
 
+	half.endless = true;
 	while (wire_recv(fd, &msg, WIRE_CLIENT_BROKER, fds, &nfds) > 0) {
 		if (msg.head.type != WIRE_HELLO) {
 			if (write(report, &msg, HELP_REPORT) != HELP_REPORT)
 				_exit(1);
-			if (b->hang_up)
+			if (b->hang_up || deaths < b->deaths) {
+				deaths++;
+				if (b->half)
+					help_answer(&half, fd, &msg);
 				return;
+			}
 			if (b->bye.err != 0) {
 				wire_send(fd, WIRE_BYE, 0, &b->bye, NULL, 0);
 				return;

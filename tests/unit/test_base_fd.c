@@ -279,7 +279,7 @@ E08_descriptors_beyond_our_limit_are_refused(void **state)
 	low.rlim_cur = (rlim_t)next + 1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	assert_int_equal(fd_recv(pair[1], data, sizeof(data), fds, &nfds), -1);
-	assert_int_equal(errno, EMSGSIZE);
+	assert_int_equal(errno, EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(nfds, 0);
 	assert_int_equal(help_count_fds(), before);

@@ -39,11 +39,13 @@ queue(struct world *w, enum wire_op op, const char *customer, const char *guest)
 	assert_null(d->holder);
 	job = job_new(&w->b, op, customer, customer, guest, d);
 	assert_non_null(job);
-	d->holder = job;
+	job_hold(job);
 	return job;
 }
 
-/* Which domain the next worker is for; ends it as the supervisor would. */
+static int ends[64]; /* of the workers' sockets, by number */
+
+/* Which domain the next worker is for. */
 static void
 expect_worker(struct world *w, const char *customer, const char *guest,
     uint64_t *job)
@@ -63,16 +65,29 @@ expect_worker(struct world *w, const char *customer, const char *guest,
 	assert_string_equal(msg.u.run.customer, customer);
 	assert_string_equal(msg.u.run.guest, guest);
 	assert_int_equal(msg.u.run.job, *job);
+	ends[*job % 64] = fd;
 }
 
+static void
+say(int fd, uint32_t type, const void *body)
+{
+	assert_int_equal(wire_send(fd, type, 0, body, NULL, 0), 0);
+}
+
+/* It says how it went, and ends as the supervisor would tell. */
 static void
 end_worker(struct world *w, uint64_t job)
 {
 	const struct wire_gone gone = { job, 0, 0 };
+	const struct wire_result result = { .job = job,
+		.err = VPSH_ERR_CREATE };
+	struct wire_hello hello;
 
-	assert_int_equal(wire_send(w->supervisor, WIRE_WORKER_GONE, 0, &gone,
-			     NULL, 0),
-	    0);
+	wire_hello(&hello, WIRE_ROLE_WORKER, NULL);
+	say(ends[job % 64], WIRE_HELLO, &hello);
+	say(ends[job % 64], WIRE_RESULT, &result);
+	world_loop(w);
+	say(w->supervisor, WIRE_WORKER_GONE, &gone);
 	world_loop(w);
 }
 
@@ -155,6 +170,8 @@ static void
 an_ended_job_holds_nothing_and_is_kept(void **state)
 {
 	static struct world w;
+	const struct wire_gone other = { 12345, 0, 0 };
+	struct wire_gone gone = { 0 };
 	struct job *job;
 	uint64_t number;
 
@@ -163,15 +180,18 @@ an_ended_job_holds_nothing_and_is_kept(void **state)
 	job = queue(&w, WIRE_OP_START, "alice", "g1");
 	job_pump(&w.b);
 	expect_worker(&w, "alice", "g1", &number);
+	gone.job = number;
 	assert_ptr_equal(state_of(&w.b, "alice-g1")->holder, job);
 	end_worker(&w, number);
 	assert_null(state_of(&w.b, "alice-g1")->holder);
 	assert_int_equal(job->state, JOB_OVER);
-	assert_int_equal(job->err, VPSH_ERR_WORKER);
+	assert_int_equal(job->err, VPSH_ERR_CREATE);
 	assert_ptr_equal(TAILQ_FIRST(&w.b.jobs.list), job);
 	/* The end of somebody else's worker is nothing to it. */
-	end_worker(&w, number);
-	end_worker(&w, 12345);
+	say(w.supervisor, WIRE_WORKER_GONE, &gone);
+	say(w.supervisor, WIRE_WORKER_GONE, &other);
+	world_loop(&w);
+	assert_int_equal(job->err, VPSH_ERR_CREATE);
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "broker/operation.h"
 #include "policy/sysrq.h"
+#include "wire/layout.h"
 #include "wire/wire.h"
 
 static void

@@ -83,7 +83,11 @@ nothing_happens_before_all_of_it_is_understood(void **state)
 		"what-if alice sysrq web y", "what-if alice shutdown",
 		"what-if alice start web --force-after",
 		"check --file x", "check --as alice", "sessions x", "-",
-		"welcome", "--" };
+		"welcome", "--", "adopt", "adopt alice/web --all", "hold",
+		"hold alice/web", "hold alice/web --reason",
+		"hold alice/web --reason x --for 10", "release",
+		"release a/b/c", "release alice/web bob/web",
+		"forget-saved al*ce", "health x", "metrics --file x" };
 	char line[2048];
 	size_t i;
 
@@ -97,6 +101,8 @@ nothing_happens_before_all_of_it_is_understood(void **state)
 	assert_int_equal(run(line), CTL_USAGE);
 	text_copy(line, sizeof(line), "customer show alice");
 	assert_int_equal(run(line), CTL_FAILED);
+	text_copy(line, sizeof(line), "hold alice/web --reason x --for 10m");
+	assert_int_equal(run(line), CTL_SERVICE);
 }
 
 int

@@ -141,6 +141,68 @@ an_intent_agrees_with_its_own_domain_only(void **state)
 }
 
 static void
+every_mode_of_an_intent_is_kept_and_no_other_is_taken(void **state)
+{
+	static const enum intent_mode modes[] = { INTENT_CREATING,
+		INTENT_NORMAL, INTENT_RESTARTING };
+	struct intent intent = { .domid = 7 }, back;
+	size_t i;
+
+	(void)state;
+	(void)text_copy(intent.mark, sizeof(intent.mark), "1.AAAA");
+	record_host(intent.host);
+	memcpy(intent.uuid, uuid, WIRE_UUID);
+	for (i = 0; i < 3; i++) {
+		intent.mode = modes[i];
+		assert_int_equal(intent_save(".", "alice-web", &intent), 0);
+		assert_int_equal(intent_load(".", "alice-web", &back), 0);
+		assert_memory_equal(&back, &intent, sizeof(intent));
+	}
+	/* It is still the old domain that it speaks of. */
+	assert_true(intent_agrees(&back, "1.AAAA", uuid, 7));
+	assert_false(intent_agrees(&back, "1.AAAA", uuid, 8));
+	put("alice-web", "job 1.AAAA\n"
+	    "uuid 5e0f0000-1ab0-4000-8000-000000000001\ndomid 0\nhost x\n"
+	    "mode destroying\n");
+	assert_int_equal(intent_load(".", "alice-web", &back), -1);
+}
+
+static void
+a_line_that_does_not_fit_is_no_value(void **state)
+{
+	char small[4];
+
+	(void)state;
+	assert_int_equal(record_text("a 123\n", "a", small, 4), 0);
+	assert_string_equal(small, "123");
+	assert_int_equal(record_text("a 1234\n", "a", small, 4), -1);
+	assert_string_equal(small, "");
+	assert_int_equal(record_text("a \nab 1\na", "a", small, 4), -1);
+	assert_int_equal(record_text("a 1", "a", small, 4), 0);
+	assert_int_equal(record_text("", "a", small, 4), -1);
+}
+
+static void
+only_what_a_dead_writer_left_is_swept(void **state)
+{
+	static const char *const stay[] = { "web", ".web.", ".web.1.2",
+		".web.1x", ".webx.1", ".db.1" };
+	size_t i;
+
+	(void)state;
+	put(".web.1", "");
+	put(".web.4711", "");
+	for (i = 0; i < 6; i++)
+		put(stay[i], "");
+	record_sweep(".", "web");
+	record_sweep("./there/is/none", "web");
+	assert_int_equal(access(".web.1", F_OK), -1);
+	assert_int_equal(access(".web.4711", F_OK), -1);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(access(stay[i], F_OK), 0);
+}
+
+static void
 an_intent_can_be_forgotten_twice(void **state)
 {
 	struct intent intent = { .mode = INTENT_NORMAL };
@@ -206,6 +268,12 @@ main(void)
 		    H05_a_record_is_never_outside_its_folder, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    an_intent_agrees_with_its_own_domain_only, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    every_mode_of_an_intent_is_kept_and_no_other_is_taken,
+		    enter, leave),
+		cmocka_unit_test(a_line_that_does_not_fit_is_no_value),
+		cmocka_unit_test_setup_teardown(
+		    only_what_a_dead_writer_left_is_swept, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    an_intent_can_be_forgotten_twice, enter, leave),
 		cmocka_unit_test_setup_teardown(

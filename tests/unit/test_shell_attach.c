@@ -52,7 +52,8 @@ attach_body(void *arg)
 	leave_the_test(scene);
 	if (attach_open(&a, &options) == -1)
 		return 1;
-	end = attach_run(&a, scene->far[0], scene->far[1], scene->may_write);
+	attach_viewer(&a, scene->far[0], scene->may_write);
+	end = attach_run(&a, scene->far[1], -1);
 	attach_close(&a);
 	return 100 + (int)end;
 }
@@ -296,7 +297,7 @@ the_reasons_for_the_end_are_told_apart(void **state)
 
 	scene_open(&scene, true, true, "alice");
 	fd_close(&scene.broker);
-	scene_close(&scene, ATTACH_LOST);
+	scene_close(&scene, ATTACH_ALONE);
 }
 
 static void
@@ -311,65 +312,6 @@ what_the_guest_said_last_is_shown_before_the_end(void **state)
 	rig_send(scene.viewer, WIRE_VIEW_END, &done, NULL, 0);
 	seat_see(&scene.seat, "reboot: Power down\r\n");
 	scene_close(&scene, ATTACH_ENDED);
-}
-
-/* Runs twice: lost, then again from where it was. */
-static int
-again_body(void *arg)
-{
-	const struct attach_options options = options_on(0, 1, 2);
-	struct scene *scene = arg;
-	struct attach a;
-
-	leave_the_test(scene);
-	if (attach_open(&a, &options) == -1 ||
-	    attach_from(&a) != WIRE_FROM_TAIL ||
-	    attach_run(&a, scene->far[0], -1, true) != ATTACH_LOST)
-		return 1;
-	if (attach_from(&a) != 5003 || !terminal_entered())
-		return 2;
-	if (attach_pause(&a, 1))
-		return 3;
-	if (attach_run(&a, scene->far[1], -1, true) != ATTACH_LOST)
-		return 4;
-	attach_mark(&a, "waiting");
-	if (!attach_pause(&a, RIG_MS))
-		return 5;
-	attach_close(&a);
-	attach_close(&a);
-	return 100;
-}
-
-static void
-a_lost_console_is_gone_on_with_from_the_next_byte(void **state)
-{
-	struct scene scene = { .viewer = -1 };
-	int pair[2];
-
-	(void)state;
-	seat_open(&scene.seat);
-	assert_int_equal(fd_pair(pair), 0);
-	scene.viewer = pair[0];
-	scene.far[0] = pair[1];
-	assert_int_equal(fd_pair(pair), 0);
-	scene.broker = pair[0];
-	scene.far[1] = pair[1];
-	seat_run(&scene.seat, again_body, &scene);
-	fd_close(&scene.far[0]);
-	fd_close(&scene.far[1]);
-	assert_int_equal(wire_send_data(scene.viewer, WIRE_OUTPUT, 5000, "abc",
-			     3),
-	    0);
-	fd_close(&scene.viewer);
-	seat_see(&scene.seat, "abc\r\n[web: connected again]\r\n");
-	fd_close(&scene.broker);
-	seat_see(&scene.seat, "[web: waiting]\r\n");
-	/* While it waits, the keys that leave work and no others do. */
-	seat_type(&scene.seat, "abc\035");
-	seat_see(&scene.seat, terminal_reset("xterm"));
-	assert_int_equal(seat_wait(&scene.seat), 100);
-	seat_assert_restored(&scene.seat);
-	seat_close(&scene.seat);
 }
 
 /* --- watching ------------------------------------------------------------ */
@@ -669,8 +611,6 @@ main(void)
 		cmocka_unit_test(the_reasons_for_the_end_are_told_apart),
 		cmocka_unit_test(
 		    what_the_guest_said_last_is_shown_before_the_end),
-		cmocka_unit_test(
-		    a_lost_console_is_gone_on_with_from_the_next_byte),
 		cmocka_unit_test(
 		    D05_a_watcher_is_told_and_takes_over_with_one_key),
 		cmocka_unit_test(

@@ -48,7 +48,8 @@ plain_open(struct plain *plain)
 		    plain->err[1]);
 		if (attach_open(&a, &options) == -1)
 			_exit(1);
-		end = attach_run(&a, plain->viewer[1], -1, true);
+		attach_viewer(&a, plain->viewer[1], true);
+		end = attach_run(&a, -1, -1);
 		attach_close(&a);
 		_exit(100 + (int)end);
 	}

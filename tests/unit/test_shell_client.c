@@ -199,6 +199,79 @@ kept_ends_are_bounded(void **state)
 }
 
 static void
+a_question_is_asked_again_when_the_service_died_over_it(void **state)
+{
+	(void)state;
+	broker.deaths = CLIENT_TRIES - 1;
+	start();
+	assert_int_equal(ask_who(), 0);
+	assert_int_equal(client.generation, CLIENT_TRIES);
+	stop();
+}
+
+static void
+the_version_before_gets_the_frames_it_knows(void **state)
+{
+	struct wire_power power = { .guest = "web", .token = 77 };
+
+	(void)state;
+	start();
+	assert_int_equal(client_send(&client, WIRE_START, &power), 0);
+	assert_int_equal(client.version, WIRE_VERSION);
+	assert_int_equal(help_seen(&broker).u.power.token, 77);
+	stop();
+	broker.version = 2;
+	start();
+	assert_int_equal(client_send(&client, WIRE_START, &power), 0);
+	assert_int_equal(client.version, 2);
+	assert_int_equal(help_seen(&broker).u.power.token, 0);
+	stop();
+}
+
+static void
+a_new_broker_is_asked_for_the_jobs_that_were_left_alone(void **state)
+{
+	struct wire_msg msg;
+
+	(void)state;
+	start();
+	assert_int_equal(ask_who(), 0);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_WHOAMI);
+	client_leave(&client, "K7F3");
+	client_close(&client);
+	assert_int_equal(ask_who(), 0);
+	msg = help_seen(&broker);
+	assert_int_equal(msg.head.type, WIRE_FIND);
+	assert_string_equal(msg.u.ref.ref, "K7F3");
+	assert_int_equal(help_seen(&broker).head.type, WIRE_WHOAMI);
+	assert_int_equal(client.nlate, 1);
+	assert_string_equal(client.late[0].ref, "K7F3");
+	/* Once is enough. */
+	client_close(&client);
+	assert_int_equal(ask_who(), 0);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_WHOAMI);
+	assert_int_equal(client.nlate, 1);
+	stop();
+}
+
+static void
+a_job_that_nobody_knows_any_more_is_not_asked_for_for_ever(void **state)
+{
+	(void)state;
+	broker.forgets = true;
+	start();
+	client_leave(&client, "K7F3");
+	assert_int_equal(ask_who(), 0);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_FIND);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_WHOAMI);
+	client_close(&client);
+	assert_int_equal(ask_who(), 0);
+	assert_int_equal(help_seen(&broker).head.type, WIRE_WHOAMI);
+	assert_int_equal(client.nlate, 0);
+	stop();
+}
+
+static void
 a_path_that_is_too_long_is_refused(void **state)
 {
 	char path[200];
@@ -234,6 +307,13 @@ main(void)
 		    another_answer_than_asked_for_ends_the_connection),
 		cmocka_unit_test(the_end_of_a_job_that_was_left_alone_is_kept),
 		cmocka_unit_test(kept_ends_are_bounded),
+		cmocka_unit_test(
+		    a_question_is_asked_again_when_the_service_died_over_it),
+		cmocka_unit_test(the_version_before_gets_the_frames_it_knows),
+		cmocka_unit_test(
+		    a_new_broker_is_asked_for_the_jobs_that_were_left_alone),
+		cmocka_unit_test(
+		    a_job_that_nobody_knows_any_more_is_not_asked_for_for_ever),
 		cmocka_unit_test(a_path_that_is_too_long_is_refused),
 	};
 

@@ -13,6 +13,7 @@
 #include "shell/command.h"
 #include "shell/verbs.h"
 #include "wire/err.h"
+#include "wire/layout.h"
 #include "wire/wire.h"
 
 static void

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "wire/layout.h"
 #include "wire/wire.h"
 
 static uint8_t frame[WIRE_FRAME_MAX + 64];

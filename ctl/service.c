@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "ctl/service.h"
+
+#define GREET_S 15 /* a broker that is being restarted is soon back */
+
+/* Returns 0 or -1 with errno. */
+static int
+greet(int fd, int answer_s, char *build)
+{
+	const struct timeval greeting = { GREET_S < answer_s ? GREET_S :
+							       answer_s,
+		0 };
+	const struct timeval answer = { answer_s, 0 };
+	static struct wire_msg msg;
+	struct wire_hello hello;
+
+	wire_hello(&hello, WIRE_ROLE_OPERATOR, NULL);
+	errno = 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &greeting,
+		sizeof(greeting)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &greeting,
+		sizeof(greeting)) == 0 &&
+	    wire_send(fd, WIRE_HELLO, 0, &hello, NULL, 0) == 0 &&
+	    service_recv(fd, &msg) && msg.head.type == WIRE_HELLO &&
+	    wire_hello_version(&msg.u.hello) != 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer,
+		sizeof(answer)) == 0) {
+		if (build != NULL)
+			text_copy(build, WIRE_BUILD, msg.u.hello.build);
+		return 0;
+	}
+	if (errno == 0)
+		errno = EPROTO;
+	return -1;
+}
+
+/* What is wrong with the door, in words. */
+static const char *
+fault(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "it is for root and the group vpsh-operator";
+	case ENOENT:
+	case ECONNREFUSED:
+		return "is vpshd running?";
+	case EAGAIN:
+		return "the broker does not answer";
+	case EPROTO:
+	case EPIPE:
+	case ECONNRESET:
+		return "the broker turned us away: it is of another version, "
+		       "has too many operators, or we are a customer";
+	default:
+		return strerror(error);
+	}
+}
+
+int
+service_open(const struct ctl *ctl, int answer_s, char *why, size_t size,
+    char *build)
+{
+	char path[PATH_MAX];
+	int fd, saved;
+
+	text_format(path, sizeof(path), "%s/operator.sock", ctl->run);
+	fd = fd_connect(path);
+	if (fd != -1 && greet(fd, answer_s, build) == 0)
+		return fd;
+	saved = errno;
+	fd_close(&fd);
+	text_format(why, size, "%s does not answer: %s", path, fault(saved));
+	errno = saved;
+	return -1;
+}
+
+bool
+service_recv(int fd, struct wire_msg *msg)
+{
+	int fds[FD_PASS_MAX];
+	size_t nfds = 0;
+
+	return wire_recv(fd, msg, WIRE_BROKER_OPERATOR, fds, &nfds) > 0;
+}
