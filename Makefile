@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 #
 # make            build/release, the binaries that are installed
-# make test       deps + check + check-sandbox + check-system + check-xen
+# make test       deps + check + check-sandbox + check-system + check-kill
+#                 + check-xen
 # make help       the rest
 #
 # CC, CPPFLAGS, CFLAGS and LDFLAGS given from outside are added to ours.
@@ -174,7 +175,10 @@ help:
 	@echo "make check                           lint, unit and flow tests; no root"
 	@echo "make check-sandbox                   release binaries with seccomp"
 	@echo "make check-system                    real sshd and accounts; root"
+	@echo "make check-kill                      every process killed, a selection"
+	@echo "make check-kill-full [SOAK=1800]     everywhere, and at random"
 	@echo "make check-xen                       real Xen under QEMU"
+	@echo "make check-xen-full                  and killed, and cut off from power"
 	@echo "make test                            all of these; T=PATTERN picks by name"
 	@echo "make lint, make format, make clean"
 	@echo "make fuzz-NAME [SECONDS=60]          $(FUZZ:%=fuzz-%)"
@@ -273,7 +277,7 @@ $(FUZZ:%=fuzz-%): fuzz-%:
 # library, for their sake.
 SIM = $(B)/sim
 sim_lib     = redirect hypercall build refused events ring
-sim_simxen  = simxen ring
+sim_simxen  = simxen history ring
 sim_simdom0 = dom0
 sim_simguest = guest guest_command guest_shell guest_store ring
 sim_xenconsoled = consoled ring
@@ -319,16 +323,20 @@ $(foreach p,$(SIM_PROGRAMS),$(eval $(call sim_program,$(p))))
 
 # --- tests -----------------------------------------------------------------
 
+# Seconds of random kills, if not as many as tests/run has it.
+SOAK =
+
 # tests/run builds what a part needs, runs it and sums up; it goes on after
 # a part that fails and ends with one line `N passed, N failed`.
-RUN = +@T='$(T)' $(PYTHON) tests/run --make '$(MAKE)'
+RUN = +@T='$(T)' SOAK='$(SOAK)' $(PYTHON) tests/run --make '$(MAKE)'
 
-check check-sandbox check-system check-xen lint:
+check check-sandbox check-system check-kill check-kill-full check-xen \
+    check-xen-full lint:
 	$(RUN) $@
 
 test:
 	@test -x $(PYTHON) || tests/lib/deps
-	$(RUN) deps check check-sandbox check-system check-xen
+	$(RUN) deps check check-sandbox check-system check-kill check-xen
 
 deps:
 	@tests/lib/deps
@@ -404,5 +412,6 @@ uninstall:
 
 FORCE:
 .PHONY: all unit fuzz $(FUZZ:%=fuzz-%) sim demo help test check check-sandbox \
-	check-system check-xen lint deps format xen-lab clean install \
+	    check-kill check-kill-full \
+	check-system check-xen check-xen-full lint deps format xen-lab clean install \
 	uninstall FORCE
