@@ -57,6 +57,14 @@ class Lab(remote.Remote):
                   "while read d; do xl destroy $d; done 2>/dev/null; true")
         harness.wait_until(lambda: not self.domains(), 30, "no guest left")
 
+    def power_cut(self):
+        """The plug is pulled, and put in again; all connections are new."""
+        accounts = [a for a in remote.ACCOUNTS if self.masters]
+        self.close()
+        self.machine.power_cut()
+        self.open_masters(("root",))
+        self.root("systemctl is-system-running --wait; true", 120)
+        self.open_masters(a for a in accounts if a != "root")
 
     def push(self, pack, **more):
         """`make install` once more, over what is there; what came of it."""

@@ -110,6 +110,20 @@ def grub_answers(tty, word):
     tty.expect(rb"\n\r?\[%s\]" % word.encode(), 30)
 
 
+def grub_answers_again(tty, word):
+    """The same, of its next boot: what it said before does not count."""
+    tty.expect(rb"console opened", 60)
+    grub_answers(tty, word)
+
+
+def linux_answers(lab):
+    """A terminal on the guest with Linux, when that has booted."""
+    tty = connect(lab, "alice", "linux")
+    tty.send("\r")
+    tty.expect(GUEST_PROMPT, 60)
+    return tty
+
+
 def fresh(lab):
     """No guest runs and vpsh has seen that."""
     lab.clear()
