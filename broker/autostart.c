@@ -120,7 +120,8 @@ is_lost(const struct broker *b, const struct job *job)
 	const struct job *later = job;
 
 	if (job->state != JOB_OVER || strcmp(job->verb, VERB) != 0 ||
-	    job->err != VPSH_ERR_INTERRUPTED || job->value != 0)
+	    job->err != VPSH_ERR_INTERRUPTED ||
+	    (job->value & ~JOB_NOT_BEGUN) != JOB_IS_OFF)
 		return false;
 	while ((later = TAILQ_NEXT(later, link)) != NULL)
 		if (strcmp(later->name, job->name) == 0)
@@ -128,16 +129,29 @@ is_lost(const struct broker *b, const struct job *job)
 	return tries(b, job->name) < TRIES_MAX;
 }
 
+/* The next one after those up to seq. */
+static const struct job *
+next_lost(const struct broker *b, uint64_t seq)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		if (job->seq > seq && is_lost(b, job))
+			return job;
+	return NULL;
+}
+
 void
 autostart_again(struct broker *b)
 {
-	const struct job *job, *next;
+	const struct job *job;
 	struct domain *d;
+	uint64_t seq = 0;
 
-	for (job = TAILQ_FIRST(&b->jobs.list); job != NULL; job = next) {
-		next = TAILQ_NEXT(job, link);
-		if (is_lost(b, job) &&
-		    policy_by_domain(b->policy, job->name) != NULL &&
+	/* Making one forgets old ones, which may be those at hand. */
+	while ((job = next_lost(b, seq)) != NULL) {
+		seq = job->seq;
+		if (policy_by_domain(b->policy, job->name) != NULL &&
 		    (d = state_of(b, job->name)) != NULL)
 			(void)make(b, d);
 	}

@@ -149,6 +149,38 @@ job_drop(struct job *job)
 	job_free(job->broker, job);
 }
 
+/* Of that owner's, so many are over. */
+static size_t
+jobs_over(const struct broker *b, const char *owner)
+{
+	const struct job *job;
+	size_t n = 0;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link)
+		n += job->state == JOB_OVER && strcmp(job->owner, owner) == 0;
+	return n;
+}
+
+/* The oldest of whoever has most: nobody crowds out another one's. */
+static struct job *
+jobs_crowding(const struct broker *b)
+{
+	struct job *job, *found = NULL;
+	size_t n, most = 0;
+
+	TAILQ_FOREACH(job, &b->jobs.list, link) {
+		if (job->state != JOB_OVER || (found != NULL &&
+		    strcmp(job->owner, found->owner) == 0))
+			continue;
+		n = jobs_over(b, job->owner);
+		if (n > most) {
+			found = job;
+			most = n;
+		}
+	}
+	return found;
+}
+
 static void
 jobs_expire(struct broker *b)
 {
@@ -156,10 +188,12 @@ jobs_expire(struct broker *b)
 
 	for (job = TAILQ_FIRST(&b->jobs.list); job != NULL; job = next) {
 		next = TAILQ_NEXT(job, link);
-		if (job->state == JOB_OVER && (b->jobs.count > KEEP_MAX ||
-		    clock_ms() - job->ended_ms > KEEP_MS))
+		if (job->state == JOB_OVER &&
+		    clock_ms() - job->ended_ms > KEEP_MS)
 			job_free(b, job);
 	}
+	while (b->jobs.count > KEEP_MAX && (job = jobs_crowding(b)) != NULL)
+		job_free(b, job);
 }
 
 /* As random as it is: customers should not count each other's jobs. */
@@ -258,6 +292,27 @@ job_hold_next(struct job *job)
 	(void)journal_job_save(job);
 }
 
+void
+job_hold_again(struct job *job)
+{
+	struct broker *b = job->broker;
+
+	if (job->kind->creates)
+		b->jobs.creating--;
+	job->again = true;
+	job->of = 0;
+	job->recoveries = 0;
+	job->has_result = false;
+	job->err = VPSH_OK;
+	job->value = 0;
+	job->said[0] = '\0';
+	evtimer_del(job->timer);
+	channel_free(job->worker);
+	job->worker = NULL;
+	job_hold(job);
+	job_pump(b);
+}
+
 static void
 job_release(struct job *job)
 {
@@ -283,14 +338,15 @@ job_sentence(const struct job *job, const char *guest, char *dst,
 	const struct err_args args = { .verb = job->verb, .guest = guest,
 		.ref = job->ref, .support = job->broker->policy->support,
 		.number = job->value, .detail = detail };
+	const long long state = job->value & ~JOB_NOT_BEGUN;
 
 	if (job->broken_off)
 		(void)text_copy(detail, sizeof(detail),
 		    "destroy broke it off");
 	else if (job->err == VPSH_ERR_INTERRUPTED)
 		(void)text_format(detail, sizeof(detail), "%s is %s", guest,
-		    job->value == JOB_IS_OFF ? "off" :
-		    job->value == JOB_IS_PAUSED ? "paused" : "running");
+		    state == JOB_IS_OFF ? "off" :
+		    state == JOB_IS_PAUSED ? "paused" : "running");
 	if (job->err != VPSH_OK)
 		err_sentence(job->err, &args, dst, size);
 	else if (job->value == JOB_WAS_SO && job->kind->already != NULL)

@@ -33,6 +33,8 @@ enum job_state {
 /* With VPSH_ERR_INTERRUPTED: how its guest is; else it runs. */
 #define JOB_IS_OFF	0
 #define JOB_IS_PAUSED	2
+/* Besides that: the worker that died had not begun with anything. */
+#define JOB_NOT_BEGUN	8
 
 struct job_kind {
 	const char	*verb;
@@ -91,11 +93,12 @@ struct job {
 	uint64_t		 of;		/* the dead one; 0: none */
 	unsigned		 recoveries;
 	bool			 late;		/* it was killed in the end */
+	bool			 again;		/* it had not begun; once */
 	bool			 taken_up;	/* from another broker */
 	struct channel		*worker;
 	struct event		*timer;
 	uint32_t		 phase;		/* that waits for GO, or 0 */
-	struct wire_phase	 created;
+	struct wire_phase	 at;		/* of that phase */
 	uint32_t		 serial;	/* of a scan that ends it; 0 */
 	bool			 has_result;
 	bool			 broken_off;	/* by a destroy */
@@ -154,6 +157,8 @@ void	 job_end(struct job *job, int err, long long value);
 void	 job_hold(struct job *job);
 /* The same as soon as what holds it now has ended. */
 void	 job_hold_next(struct job *job);
+/* Its worker died and had not begun: it is queued as it was, once. */
+void	 job_hold_again(struct job *job);
 
 /* Its worker is done, the guest was asked: wait, holding nothing. */
 void	 job_watch(struct job *job);

@@ -125,6 +125,7 @@ flags_of(const struct job *job)
 	    (job->forced ? JOURNAL_FORCED : 0) |
 	    (job->broken_off ? JOURNAL_BROKEN_OFF : 0) |
 	    (job->late ? JOURNAL_LATE : 0) |
+	    (job->again ? JOURNAL_AGAIN : 0) |
 	    (job->unrecorded ? JOURNAL_UNRECORDED : 0);
 }
 

@@ -70,6 +70,7 @@ struct journal_job {
 #define JOURNAL_BROKEN_OFF	0x4u
 #define JOURNAL_LATE		0x8u
 #define JOURNAL_UNRECORDED	0x10u
+#define JOURNAL_AGAIN		0x20u
 
 /* Members as in struct domain. */
 struct journal_domain {

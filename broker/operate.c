@@ -274,6 +274,7 @@ begin(struct job *job)
 		job_end(d->next, VPSH_ERR_BUSY, 0);
 	if (gives_way(d->holder, job))
 		job_end(d->holder, VPSH_ERR_BUSY, 0);
+	point("broker-made");
 	if (d->holder == NULL)
 		job_hold(job);
 	else if (d->next == NULL)

@@ -106,6 +106,7 @@ fill(struct broker *b, const struct journal_job *r, int slot)
 	job->forced = (r->flags & JOURNAL_FORCED) != 0;
 	job->broken_off = (r->flags & JOURNAL_BROKEN_OFF) != 0;
 	job->late = (r->flags & JOURNAL_LATE) != 0;
+	job->again = (r->flags & JOURNAL_AGAIN) != 0;
 	job->unrecorded = (r->flags & JOURNAL_UNRECORDED) != 0;
 	return job;
 }
@@ -116,9 +117,9 @@ fill(struct broker *b, const struct journal_job *r, int slot)
  * (with an err), if it was not written.
  */
 static void
-take_asked(struct job *job)
+take_asked(struct job *job, int64_t mark)
 {
-	bool written = job->audit_mark != journal_audit_mark(job->broker);
+	bool written = job->audit_mark != mark;
 
 	if (written == (job->err == VPSH_OK)) {
 		if (written)
@@ -130,16 +131,17 @@ take_asked(struct job *job)
 }
 
 static void
-take_over(struct job *job)
+take_over(struct job *job, int64_t mark)
 {
 	struct domain *d = policy_by_domain(job->broker->policy,
 	    job->name) == NULL ? NULL : state_of(job->broker, job->name);
 
-	if (job->unrecorded &&
-	    job->audit_mark == journal_audit_mark(job->broker))
+	if (job->unrecorded && job->audit_mark == mark)
 		job_record(job);
-	job->unrecorded = false;
-	(void)journal_job_save(job);
+	else if (job->unrecorded) {
+		job->unrecorded = false;
+		(void)journal_job_save(job);
+	}
 	if (d != NULL && job->ended_ms >= d->last_ms)
 		job_remember(job, d);
 }
@@ -169,8 +171,10 @@ take_queued(struct job *job)
 		break_off(next);
 }
 
+/* mark: of the audit log, before we write to it. */
 static void
-take_job(struct broker *b, const struct journal_job *r, int slot)
+take_job(struct broker *b, const struct journal_job *r, int slot,
+    int64_t mark)
 {
 	struct job *job = fill(b, r, slot);
 
@@ -183,9 +187,9 @@ take_job(struct broker *b, const struct journal_job *r, int slot)
 	if (job->number > b->last_job)
 		b->last_job = job->number;
 	if (job->state == JOB_ASKED)
-		take_asked(job);
+		take_asked(job, mark);
 	else if (job->state == JOB_OVER)
-		take_over(job);
+		take_over(job, mark);
 	else if ((job->domain = state_of(b, job->name)) == NULL)
 		job_drop(job);
 	else if (job->state == JOB_QUEUED)
@@ -257,6 +261,7 @@ int
 recover_init(struct broker *b)
 {
 	struct found *found = calloc(JOURNAL_JOBS, sizeof(*found));
+	int64_t mark = journal_audit_mark(b);
 	size_t count, i;
 
 	if (found == NULL)
@@ -267,7 +272,7 @@ recover_init(struct broker *b)
 	/* Who holds a guest was there before who waits for it. */
 	qsort(found, count, sizeof(*found), by_age);
 	for (i = 0; i < count; i++)
-		take_job(b, &found[i].job, found[i].slot);
+		take_job(b, &found[i].job, found[i].slot, mark);
 	free(found);
 	if (count > 0)
 		log_info("taken up from the journal: %zu jobs", count);

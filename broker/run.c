@@ -11,6 +11,7 @@
 
 #define CREATED_MS	2000	/* for the console to have the new pty */
 #define PAUSED_MS	3000	/* for the console to have read it empty */
+#define YOUNG_MS	3000	/* a console server learns what there is */
 #define LEAVE_MS	5000	/* for a worker to end after its result */
 #define LOOK_MS		2000	/* for the watcher to see what was done */
 #define RECOVER_MS	120000	/* to see to what a dead worker has left */
@@ -50,8 +51,28 @@ console_is_ready(const struct job *job)
 {
 	const struct domain *d = job->domain;
 
-	return d->ready_domid == job->created.domid &&
-	    memcmp(d->ready_uuid, job->created.uuid, WIRE_UUID) == 0;
+	return d->ready_domid == job->at.domid &&
+	    memcmp(d->ready_uuid, job->at.uuid, WIRE_UUID) == 0;
+}
+
+/* A console server that has just come is soon told of its tty. */
+static bool
+console_is_due(const struct job *job)
+{
+	const struct broker *b = job->broker;
+
+	if (console_is_ready(job))
+		return false;
+	return channel_ready(b->console) ?
+	    clock_ms() - b->health.console_ms < YOUNG_MS : job->taken_up;
+}
+
+static void
+console_drain(const struct job *job)
+{
+	if (channel_ready(job->broker->console))
+		channel_send(job->broker->console, WIRE_DRAIN, 0,
+		    &job->stream, -1);
 }
 
 /* The guest stands still until its console listens, or the time is up. */
@@ -63,22 +84,23 @@ run_phase(struct job *job, const struct wire_phase *phase)
 	if (phase->phase == WIRE_PHASE_REQUESTED)
 		return job->op == WIRE_OP_SHUTDOWN ||
 		    job->op == WIRE_OP_REBOOT;
-	if (phase->phase == WIRE_PHASE_CREATED && job->kind->creates)
-		job->created = *phase;
-	else if (phase->phase != WIRE_PHASE_PAUSED ||
-	    (!job->kind->stops && job->of == 0))
+	if ((phase->phase != WIRE_PHASE_CREATED || !job->kind->creates) &&
+	    (phase->phase != WIRE_PHASE_PAUSED ||
+	    (!job->kind->stops && job->of == 0)))
 		return false;
+	job->at = *phase;
 	job->phase = phase->phase;
 	follow_changed(b, job->domain);
-	if (!channel_ready(b->console) ||
-	    (job->phase == WIRE_PHASE_CREATED && console_is_ready(job))) {
+	if (job->phase == WIRE_PHASE_CREATED ?
+	    !channel_ready(b->console) || console_is_ready(job) :
+	    !channel_ready(b->console) && !console_is_due(job)) {
 		run_go(job);
 		return true;
 	}
 	if (job->phase == WIRE_PHASE_PAUSED) {
 		/* Its counters go with it: a last look, for the month. */
 		(void)state_scan(b);
-		channel_send(b->console, WIRE_DRAIN, 0, &job->stream, -1);
+		console_drain(job);
 	}
 	job_timer(job, job->phase == WIRE_PHASE_PAUSED ? PAUSED_MS :
 	    CREATED_MS);
@@ -173,7 +195,7 @@ is_past(const struct job *job)
 {
 	const struct domain *d = job->domain;
 
-	if (!job->taken_up || job->op == WIRE_OP_START ||
+	if ((!job->taken_up && !job->again) || job->op == WIRE_OP_START ||
 	    job->op >= WIRE_OP_RECOVER)
 		return false;
 	if (!d->present)
@@ -299,6 +321,19 @@ worker_died(struct job *job, const struct wire_gone *gone)
 	run_recover(job);
 }
 
+/*
+ * Who asked need not ask again, where asking the same boot twice does no
+ * harm: a key that is pressed twice may.
+ */
+static bool
+is_to_be_done_again(const struct job *job)
+{
+	return job->of != 0 && job->err == VPSH_ERR_INTERRUPTED &&
+	    (job->value & JOB_NOT_BEGUN) != 0 && !job->again &&
+	    job->op < WIRE_OP_RECOVER && job->op != WIRE_OP_DEATH &&
+	    job->op != WIRE_OP_SYSRQ;
+}
+
 void
 run_worker_gone(struct broker *b, const struct wire_gone *gone)
 {
@@ -321,6 +356,8 @@ run_worker_gone(struct broker *b, const struct wire_gone *gone)
 		worker_died(job, gone);
 	else if (job->late && job->err != VPSH_OK)
 		job_end(job, VPSH_ERR_TIMEOUT, job->kind->deadline_ms / 1000);
+	else if (is_to_be_done_again(job))
+		job_hold_again(job);
 	else if (job->err == VPSH_OK && job->wait_s != 0 &&
 	    job->value != JOB_WAS_SO)
 		job_watch(job);
@@ -344,9 +381,13 @@ run_console_ready(struct broker *b, const struct wire_pty *pty)
 		return;
 	memcpy(d->ready_uuid, pty->uuid, sizeof(d->ready_uuid));
 	d->ready_domid = pty->domid;
-	if (d->holder != NULL && d->holder->phase == WIRE_PHASE_CREATED &&
-	    console_is_ready(d->holder))
+	if (d->holder == NULL || d->holder->phase == 0 ||
+	    !console_is_ready(d->holder))
+		return;
+	if (d->holder->phase == WIRE_PHASE_CREATED)
 		run_go(d->holder);
+	else
+		console_drain(d->holder);
 }
 
 void
@@ -355,7 +396,7 @@ run_console_drained(struct broker *b, const struct wire_stream *stream)
 	struct job *job;
 
 	TAILQ_FOREACH(job, &b->jobs.list, link)
-		if (job->phase == WIRE_PHASE_PAUSED &&
+		if (job->phase == WIRE_PHASE_PAUSED && !console_is_due(job) &&
 		    strcmp(job->stream.customer, stream->customer) == 0 &&
 		    strcmp(job->stream.guest, stream->guest) == 0)
 			run_go(job);
@@ -364,8 +405,13 @@ run_console_drained(struct broker *b, const struct wire_stream *stream)
 void
 run_console_lost(struct broker *b)
 {
+	struct domain *d;
 	struct job *job;
 
+	TAILQ_FOREACH(d, &b->domains.list, link) {
+		memset(d->ready_uuid, 0, sizeof(d->ready_uuid));
+		d->ready_domid = 0;
+	}
 	TAILQ_FOREACH(job, &b->jobs.list, link)
 		if (job->phase != 0)
 			run_go(job);

@@ -125,17 +125,22 @@ bool
 state_held(const struct domain *d, char *text, size_t size)
 {
 	char until[CLOCK_RFC3339_LEN];
+	size_t len;
 
 	if (d->now.held[0] == '\0' || (d->now.held_until_ms != 0 &&
 	    d->now.held_until_ms <= clock_wall_ms()))
 		return false;
+	/* It stands within a sentence, which has its own end. */
+	len = strlen(d->now.held);
+	while (len > 1 && d->now.held[len - 1] == '.')
+		len--;
 	if (d->now.held_until_ms == 0) {
-		(void)text_copy(text, size, d->now.held);
+		(void)text_format(text, size, "%.*s", (int)len, d->now.held);
 		return true;
 	}
 	clock_rfc3339(d->now.held_until_ms, until);
 	/* 2026-01-31T09:00:00.000Z */
-	(void)text_format(text, size, "%s, until %.10s %.5s UTC",
+	(void)text_format(text, size, "%.*s, until %.10s %.5s UTC", (int)len,
 	    d->now.held, until, until + 11);
 	return true;
 }

@@ -19,7 +19,7 @@ struct event_base;
  * never a byte that a customer wrote.
  */
 #define VPSHD_CHILDREN	3
-#define VPSHD_WORKERS	64
+#define VPSHD_WORKERS	256	/* orphans and who sees to them, too */
 #define VPSHD_DOORS	2
 #define VPSHD_FILES	2
 

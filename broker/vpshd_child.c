@@ -201,6 +201,10 @@ child_later(struct process *c)
 	if (c->delay_ms > DELAY_MAX_MS)
 		c->delay_ms = DELAY_MAX_MS;
 	process_timer(c, c->delay_ms);
+	/* One that cannot start is no reason to end the others, too. */
+	if (c->role == WIRE_ROLE_BROKER && c->delay_ms > DELAY_MIN_MS &&
+	    c->vpshd->ready)
+		notify_manager("WATCHDOG=1");
 	child_tell_ready(c->vpshd);
 }
 

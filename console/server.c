@@ -187,9 +187,13 @@ watch_drop(struct server *server, const struct wire_pty *who)
 {
 	struct stream *stream = stream_find(server, who->customer, who->guest);
 
-	if (stream != NULL &&
-	    memcmp(stream->pty.uuid, who->uuid, WIRE_UUID) == 0)
-		stream_close(stream, "console closed; waiting for the guest");
+	if (stream == NULL ||
+	    memcmp(stream->pty.uuid, who->uuid, WIRE_UUID) != 0)
+		return;
+	stream_close(stream, "console closed; waiting for the guest");
+	if ((who->flags & WIRE_PTY_DIED) != 0)
+		stream_gap(stream, "the host's console daemon died; lines "
+				   "may be missing here");
 }
 
 static bool

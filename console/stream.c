@@ -57,6 +57,15 @@ stream_mark(struct stream *stream, const char *text)
 		mark_put(stream, text, false);
 }
 
+void
+stream_gap(struct stream *stream, const char *text)
+{
+	if (ring_ready(&stream->ring, stream->customer, stream->guest) == -1)
+		return;
+	stream->gap = stream->ring.marks.next + 1;
+	mark_put(stream, text, false);
+}
+
 /* --- the pty ------------------------------------------------------------- */
 
 static void
@@ -241,7 +250,7 @@ ring_find(struct stream *stream, int fd)
 		viewer_wake(viewer);
 	}
 	if (found == RING_TORN)
-		stream_mark(stream,
+		stream_gap(stream,
 		    "console service restarted; bytes may be missing here");
 	return 0;
 }
@@ -391,6 +400,9 @@ drain_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	left = stream->heard_ms + STREAM_QUIET_MS - now;
+	/* Once it is here, silence counts from its opening. */
+	if (stream->fd == -1 && stream_expects(stream))
+		left = STREAM_QUIET_MS;
 	if (left > stream->drain_until - now)
 		left = stream->drain_until - now;
 	if (left > 0)
@@ -404,7 +416,8 @@ stream_drain(struct stream *stream)
 {
 	int64_t now = clock_ms();
 
-	if (stream->fd == -1) {
+	/* After a restart it may be about to be proven, with bytes in it. */
+	if (stream->fd == -1 && !stream_expects(stream)) {
 		stream_drained(stream);
 		return;
 	}

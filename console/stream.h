@@ -50,6 +50,7 @@ struct stream {
 	struct event		*readable;
 	struct event		*writable;
 	struct ring		 ring;
+	uint64_t		 gap;		/* the last one's mark, and 1 */
 
 	TAILQ_HEAD(, viewer)	 viewers;	/* oldest first */
 	struct viewer		*writer;
@@ -89,6 +90,9 @@ void		 stream_close(struct stream *stream, const char *text);
 
 /* A line for all viewers, in its place in the stream. */
 void		 stream_mark(struct stream *stream, const char *text);
+
+/* The same, that bytes are missing; also for who comes back to that place. */
+void		 stream_gap(struct stream *stream, const char *text);
 
 /* Answer DRAINED when the guest has nothing more to say. */
 void		 stream_drain(struct stream *stream);

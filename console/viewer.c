@@ -25,19 +25,22 @@ enum sent {
 
 /*
  * The first mark that it has not passed.  One that goes on where it was has
- * seen the marks that stand there.
+ * seen the marks that stand there, but for what came in its absence: that
+ * bytes are missing is rather said twice than not at all.
  */
 static void
 place_mark(struct viewer *viewer)
 {
+	const struct stream *stream = viewer->stream;
 	uint64_t passed = viewer->offset;
 	struct ring_mark mark;
 
 	if (viewer->from != WIRE_FROM_TAIL)
 		passed++;
 	viewer->mark = 0;
-	while (ring_mark_at(&viewer->stream->ring, &viewer->mark, &mark) &&
-	    mark.offset < passed)
+	while (ring_mark_at(&stream->ring, &viewer->mark, &mark) &&
+	    mark.offset < passed && (mark.offset < viewer->offset ||
+	    viewer->mark + 1 != stream->gap))
 		viewer->mark++;
 }
 

@@ -85,18 +85,20 @@ operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what)
 {
 	struct operate op = { .report = &ctl->report };
 	char why[PATH_MAX + 200];
-	bool answered = false;
+	bool answered = false, told = false;
 	int fd, tries = 0;
 
 	report_begin(op.report, "guests", '[');
 	do {
-		fd = service_open(ctl, ANSWER_S, why, sizeof(why), NULL);
-		if (fd == -1)
-			return report_service(op.report, "%s", why);
-		if (tries > 0)
+		if (tries > 0 && (op.again || !told)) {
 			report_note("%s; asking again",
 			    op.again ? "it was interrupted" :
 				       "vpsh is restarting");
+			told = true;
+		}
+		fd = service_await(ctl, ANSWER_S, &told, why, sizeof(why));
+		if (fd == -1)
+			return report_service(op.report, "%s", why);
 		op.again = false;
 		op.last = ++tries == TRIES;
 		answered = ask(&op, fd, type, what);

@@ -3,13 +3,17 @@
 #include <sys/time.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "ctl/service.h"
 
-#define GREET_S 15 /* a broker that is being restarted is soon back */
+#define GREET_S	 15    /* a broker that is being restarted is soon back */
+#define AWAIT_MS 10000 /* and so is all of the service */
+#define RETRY_MS 200
 
 /* Returns 0 or -1 with errno. */
 static int
@@ -24,6 +28,7 @@ greet(int fd, int answer_s, char *build)
 
 	wire_hello(&hello, WIRE_ROLE_OPERATOR, NULL);
 	errno = 0;
+	msg.head.type = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &greeting,
 		sizeof(greeting)) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &greeting,
@@ -38,7 +43,7 @@ greet(int fd, int answer_s, char *build)
 		return 0;
 	}
 	if (errno == 0)
-		errno = EPROTO;
+		errno = msg.head.type == 0 ? ECONNRESET : EPROTO;
 	return -1;
 }
 
@@ -56,10 +61,11 @@ fault(int error)
 	case EAGAIN:
 		return "the broker does not answer";
 	case EPROTO:
+		return "the broker is of another version";
 	case EPIPE:
 	case ECONNRESET:
-		return "the broker turned us away: it is of another version, "
-		       "has too many operators, or we are a customer";
+		return "the broker hangs up: it is being restarted, has too "
+		       "many operators, or we are a customer";
 	default:
 		return strerror(error);
 	}
@@ -81,6 +87,33 @@ service_open(const struct ctl *ctl, int answer_s, char *why, size_t size,
 	text_format(why, size, "%s does not answer: %s", path, fault(saved));
 	errno = saved;
 	return -1;
+}
+
+/* It is being restarted, as far as one can see from here. */
+static bool
+is_soon_back(int error)
+{
+	return error == ENOENT || error == ECONNREFUSED || error == EPIPE ||
+	    error == ECONNRESET;
+}
+
+int
+service_await(const struct ctl *ctl, int answer_s, bool *told, char *why,
+    size_t size)
+{
+	int64_t end = clock_ms() + AWAIT_MS;
+	int fd;
+
+	while ((fd = service_open(ctl, answer_s, why, size, NULL)) == -1 &&
+	    is_soon_back(errno) && clock_ms() < end) {
+		if (!*told)
+			report_note("vpsh does not answer, perhaps it is "
+				    "restarting; asking again for %d seconds",
+			    AWAIT_MS / 1000);
+		*told = true;
+		(void)poll(NULL, 0, RETRY_MS);
+	}
+	return fd;
 }
 
 bool

@@ -18,6 +18,13 @@
 int service_open(const struct ctl *ctl, int answer_s, char *why, size_t size,
     char *build);
 
+/*
+ * The same, and a service that is not there is waited for; one line on
+ * stderr says so unless *told, which it sets.
+ */
+int service_await(const struct ctl *ctl, int answer_s, bool *told, char *why,
+    size_t size);
+
 /* The next frame; false when there is none: the broker is gone, or silent. */
 bool service_recv(int fd, struct wire_msg *msg);
 

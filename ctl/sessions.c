@@ -58,12 +58,13 @@ sessions_run(struct ctl *ctl, const struct ctl_call *call)
 	static struct wire_msg msg;
 	struct report *r = &ctl->report;
 	char why[PATH_MAX + 200];
-	bool good;
+	bool told = false, good;
 	size_t n = 0;
 	int fd;
 
 	(void)call;
-	if ((fd = service_open(ctl, ANSWER_S, why, sizeof(why), NULL)) == -1)
+	fd = service_await(ctl, ANSWER_S, &told, why, sizeof(why));
+	if (fd == -1)
 		return report_service(r, "%s", why);
 	report_begin(r, "sessions", '[');
 	good = wire_send(fd, WIRE_SESSIONS, 1, &empty, NULL, 0) == 0;

@@ -4,6 +4,7 @@
  * takes it away and boots it again when it shuts down.  The domain itself
  * notices nothing.
  */
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <dirent.h>
@@ -11,6 +12,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@
 #include "domain/compile.h"
 #include "domain/holder.h"
 #include "domain/job.h"
+#include "domain/result.h"
 #include "domain/spec.h"
 #include "domain/store.h"
 #include "domain/torn.h"
@@ -30,17 +33,45 @@
 #define KILL_MS		2000
 
 /*
+ * One that was renamed since, or came from another host under the name of
+ * "NAME--incoming", has its log elsewhere; but what xl waits for is in it:
+ * create_domain() in xl's xl_vmcontrol.c.
+ */
+static bool
+says_waiting(const char *path, pid_t pid, uint32_t domid)
+{
+	char says[64], *line = NULL;
+	struct stat st;
+	size_t size = 0;
+	bool found = false;
+	FILE *log;
+
+	(void)text_format(says, sizeof(says), "(domid %" PRIu32
+	    ") to die [pid %d]", domid, (int)pid);
+	if (stat(path, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (log = fopen(path, "re")) == NULL)
+		return false;
+	while (!found && getline(&line, &size, log) != -1)
+		found = strstr(line, says) != NULL;
+	free(line);
+	fclose(log);
+	return found;
+}
+
+/*
  * Does it write to that domain's log?  A later xl renames the log, by a
  * number at its end (libxl_create_logfile()).
  */
 static bool
-writes_log(const struct job *job, pid_t pid)
+writes_log(const struct job *job, pid_t pid, uint32_t domid)
 {
 	char path[64], log[2 * PATHS_LEN], target[2 * PATHS_LEN];
 	const char *rest;
 	ssize_t n;
 
 	(void)text_format(path, sizeof(path), "/proc/%d/fd/1", (int)pid);
+	if (says_waiting(path, pid, domid))
+		return true;
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n <= 0 || text_format(log, sizeof(log), "%s/xl-%s.log",
 	    job->paths.xl_logs, job->guest.domain) == -1)
@@ -59,7 +90,8 @@ writes_log(const struct job *job, pid_t pid)
  * whether there is one.
  */
 static bool
-find_monitor(const struct job *job, DIR *dir, struct holder *holder)
+find_monitor(const struct job *job, uint32_t domid, DIR *dir,
+    struct holder *holder)
 {
 	struct dirent *entry;
 	long long pid;
@@ -68,7 +100,8 @@ find_monitor(const struct job *job, DIR *dir, struct holder *holder)
 		if (text_number(entry->d_name, 2, INT32_MAX, &pid) == -1 ||
 		    holder_take(holder, (pid_t)pid, "xl") == -1)
 			continue;
-		if (writes_log(job, (pid_t)pid) && holder_alive(holder))
+		if (writes_log(job, (pid_t)pid, domid) &&
+		    holder_alive(holder))
 			return true;
 		holder_release(holder);
 	}
@@ -92,7 +125,7 @@ end_monitor(const struct holder *holder)
  * there are, or were, -1 when one does not end.
  */
 static int
-monitors(const struct job *job, bool end)
+monitors(const struct job *job, uint32_t domid, bool end)
 {
 	struct holder holder = HOLDER_NONE;
 	int n = 0;
@@ -100,7 +133,7 @@ monitors(const struct job *job, bool end)
 
 	if ((dir = opendir("/proc")) == NULL)
 		return -1;
-	while (n != -1 && find_monitor(job, dir, &holder)) {
+	while (n != -1 && find_monitor(job, domid, dir, &holder)) {
 		n++;
 		if (end && !end_monitor(&holder))
 			n = -1;
@@ -113,11 +146,27 @@ monitors(const struct job *job, bool end)
 	return n;
 }
 
+/*
+ * Did one who died begin with this very domain?  xl was perhaps ended, and
+ * then nobody sees to what has become of it since.
+ */
+static bool
+is_begun(struct job *job, const struct xen_domain *domain)
+{
+	struct intent intent;
+
+	return job->run.op == WIRE_OP_RECOVER && intent_load(
+	    job->paths.intents, job->guest.domain, &intent) == 0 &&
+	    result_is_of(intent.mark, job->run.of, job->run.ref) &&
+	    intent_agrees(&intent, intent.mark, domain->uuid, domain->domid);
+}
+
 /* The domain, if it is one that can be taken over. */
 static int
 find(struct job *job, struct xen_domain *domain)
 {
 	int r = torn_find(job, domain);
+	bool begun;
 
 	if (r == -1)
 		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
@@ -130,7 +179,8 @@ find(struct job *job, struct xen_domain *domain)
 	if (domain->reason == WIRE_REASON_SUSPEND)
 		return job_end(job, VPSH_ERR_ELSEWHERE, "domain %" PRIu32
 		    " is being saved or moved", domain->domid);
-	if (domain->dying || domain->reason != WIRE_REASON_NONE)
+	begun = is_begun(job, domain);
+	if (domain->dying || (domain->reason != WIRE_REASON_NONE && !begun))
 		return job_end(job, VPSH_ERR_NOT_RUNNING, "domain %" PRIu32
 		    " is down already", domain->domid);
 	if (start_is_ours(job, domain)) {
@@ -138,7 +188,7 @@ find(struct job *job, struct xen_domain *domain)
 		    "%" PRIu32, job->guest.domain, domain->domid);
 		return 1;
 	}
-	if (domain->paused)
+	if (domain->paused && !begun)
 		return job_end(job, VPSH_ERR_PAUSED, "domain %" PRIu32
 		    " is paused, or still being made", domain->domid);
 	return VPSH_OK;
@@ -193,7 +243,7 @@ take_over(struct job *job, const struct xen_domain *domain, const char *but)
 	if (err != VPSH_OK)
 		return err;
 	point("adopt-intent");
-	if ((ended = monitors(job, true)) == -1)
+	if ((ended = monitors(job, domain->domid, true)) == -1)
 		return job_end(job, VPSH_ERR_FAILED, "the process of xl that "
 		    "waits for the end of %s does not end itself",
 		    job->guest.domain);
@@ -242,6 +292,6 @@ adopt_run(struct job *job)
 		return take_over(job, &domain, but);
 	return job_end(job, VPSH_OK, "%s would become vpsh's, as domain %"
 	    PRIu32 "%s%s", job->guest.domain, domain.domid,
-	    monitors(job, false) > 0 ? "; the process of xl that waits for "
-	    "its end would be ended" : "", but);
+	    monitors(job, domain.domid, false) > 0 ? "; the process of xl "
+	    "that waits for its end would be ended" : "", but);
 }

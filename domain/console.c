@@ -3,6 +3,7 @@
  * The ttys of consoles.  Which node to believe, and when, is decided here
  * and in settle.c; what the opened file is, in prove.c.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -120,18 +121,32 @@ let_go(struct watch *watch, struct dom *dom)
 	dom->console.path[0] = '\0';
 }
 
-void
-console_drop(struct watch *watch, struct dom *dom, const char *why)
+static void
+drop(struct watch *watch, struct dom *dom, uint32_t flags, const char *why)
 {
 	struct wire_pty pty;
 
-	if (dom->console.pty == -1)
-		return;
 	log_info("console of %s (domain %" PRIu32 "): let go, %s", dom->name,
 	    dom->now.domid, why);
 	fill(dom, &pty);
+	pty.flags = flags;
 	link_send(&watch->console, WIRE_PTY_DROP, &pty, NULL, 0);
 	let_go(watch, dom);
+}
+
+void
+console_drop(struct watch *watch, struct dom *dom, const char *why)
+{
+	if (dom->console.pty != -1)
+		drop(watch, dom, 0, why);
+}
+
+void
+console_died(struct watch *watch, struct dom *dom)
+{
+	/* That it hung up may have been noticed first. */
+	if (dom->claimed && !dom->console.is_serial)
+		drop(watch, dom, WIRE_PTY_DIED, "xenconsoled is gone");
 }
 
 /* Not opened, for this reason; said once. */
@@ -450,4 +465,31 @@ console_tell_all(struct watch *watch)
 		} else
 			tell(watch, dom);
 	}
+}
+
+void
+console_sweep(struct watch *watch)
+{
+	static const char prefix[] = "xenconsole.";
+	const size_t len = sizeof(prefix) - 1;
+	struct dirent *entry;
+	long long domid;
+	struct dom *dom;
+	DIR *d;
+
+	if ((d = opendir(watch->paths.console_locks)) == NULL)
+		return;
+	while ((entry = readdir(d)) != NULL) {
+		if (strncmp(entry->d_name, prefix, len) != 0 ||
+		    text_number(entry->d_name + len, 1, UINT32_MAX,
+		    &domid) == -1)
+			continue;
+		TAILQ_FOREACH(dom, &watch->doms, entry)
+			if (dom->now.domid == (uint32_t)domid)
+				break;
+		if (dom == NULL)
+			lock_console_sweep(watch->paths.console_locks,
+			    (uint32_t)domid);
+	}
+	closedir(d);
 }

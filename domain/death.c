@@ -114,8 +114,8 @@ remembered(struct job *job)
 	    strcmp(intent.host, host) == 0;
 }
 
-int
-death_finish(struct job *job)
+static int
+finish(struct job *job)
 {
 	int err;
 
@@ -124,6 +124,18 @@ death_finish(struct job *job)
 	if (err != VPSH_OK && err != VPSH_ERR_HELD)
 		(void)intent_remove(job->paths.intents, job->guest.domain);
 	return err;
+}
+
+/* Its operator may have moved it meanwhile. */
+int
+death_finish_late(struct job *job)
+{
+	if (job_is_here(job))
+		return finish(job);
+	(void)intent_remove(job->paths.intents, job->guest.domain);
+	return job_end(job, VPSH_ERR_ELSEWHERE, "the policy puts %s on host "
+	    "%s by now: it is not booted again here", job->guest.domain,
+	    job->guest.host);
 }
 
 bool
@@ -140,7 +152,7 @@ restart(struct job *job, const struct xen_domain *domain, bool ran)
 	int err;
 
 	err = stop_take_down(job, domain, ran);
-	return err == VPSH_OK ? death_finish(job) : err;
+	return err == VPSH_OK ? finish(job) : err;
 }
 
 static int
@@ -203,7 +215,7 @@ act(struct job *job, const struct xen_domain *domain,
 		    domain->domid);
 	case LIBXL_ACTION_ON_SHUTDOWN_RESTART_RENAME:
 		err = set_aside(job, domain->domid);
-		return err == VPSH_OK ? death_finish(job) : err;
+		return err == VPSH_OK ? finish(job) : err;
 	case LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_DESTROY:
 		dump_core(job, domain->domid);
 		return stop_domain(job, domain, true);
@@ -271,7 +283,7 @@ death_run(struct job *job)
 	if (r == -1)
 		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
 	if (r == 1 && remembered(job))
-		return death_finish(job);
+		return death_finish_late(job);
 	if (r == 1) {
 		(void)intent_remove(job->paths.intents, job->guest.domain);
 		return job_end(job, VPSH_OK, "there is no domain %s any more",

@@ -14,6 +14,7 @@
 #include "base/point.h"
 #include "base/text.h"
 #include "domain/forget.h"
+#include "domain/lock.h"
 #include "domain/store.h"
 #include "domain/watch.h"
 
@@ -468,6 +469,7 @@ drop(struct watch *watch, struct dom *dom)
 
 	host_gone(watch, dom);
 	release(watch, dom, "its domain is gone");
+	lock_console_sweep(watch->paths.console_locks, dom->now.domid);
 	TAILQ_REMOVE(&watch->doms, dom, entry);
 	(void)text_format(path, sizeof(path), "/local/domain/%" PRIu32
 	    "/name", dom->now.domid);

@@ -11,14 +11,16 @@
 #include "domain/job.h"
 #include "domain/torn.h"
 
-/* Which file that is: another one of that name counts again. */
+/*
+ * Which file that is: another one of that name counts again.  The number of
+ * its device may be another at the next boot of the host.
+ */
 static int
 describe(const struct stat *st, char *dst, size_t size)
 {
-	return text_format(dst, size, "dev %ju\nino %ju\nsize %jd\nmtime "
-	    "%jd.%09ld\n", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino,
-	    (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec,
-	    st->st_mtim.tv_nsec);
+	return text_format(dst, size, "ino %ju\nsize %jd\nmtime %jd.%09ld\n",
+	    (uintmax_t)st->st_ino, (intmax_t)st->st_size,
+	    (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 }
 
 /* Returns 0; -1 when there is none. */

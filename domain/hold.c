@@ -138,7 +138,7 @@ hold_release(struct job *job)
 		    "the hold cannot be removed below %s: %s",
 		    job->paths.holds, strerror(errno));
 	if (death_is_due(job))
-		return death_finish(job);
+		return death_finish_late(job);
 	job->number = !held;
 	return job_end(job, VPSH_OK, held ? "%s is released" :
 	    "%s was not held", job->guest.domain);

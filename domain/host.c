@@ -108,10 +108,14 @@ host_look_back(struct watch *watch)
 		    domains_of(watch, guest->domain) != NULL ||
 		    boot_load(watch->paths.boots, guest->domain,
 		    &boot) == -1 || !boot.on ||
-		    strcmp(boot.host, watch->host) != 0 ||
-		    is_restarting(watch, guest->domain, true))
+		    strcmp(boot.host, watch->host) != 0)
 			continue;
-		boot.on = false;
+		/* As host_gone(): how that domain ended is known. */
+		if (is_restarting(watch, guest->domain, true))
+			(void)text_copy(boot.host, sizeof(boot.host),
+			    HOST_NONE);
+		else
+			boot.on = false;
 		domains_save_boot(watch, guest->domain, &boot);
 	}
 }

@@ -24,6 +24,7 @@ struct job {
 	struct xen	 xen;
 	struct xs_handle *store;
 	char		 mark[RECORD_MARK];
+	int64_t		 born;		/* as result::youngest; 0: unknown */
 	int		 number;	/* for RESULT */
 	char		 text[WIRE_TEXT];
 };
@@ -45,6 +46,9 @@ int	 job_end(struct job *job, int err, const char *fmt, ...)
 
 /* The same with what libxl said behind it. */
 int	 job_end_xen(struct job *job, int err, const char *what);
+
+/* Is this the host where the policy has the guest? */
+bool	 job_is_here(const struct job *job);
 
 /* What it is to the customer that we cannot write: by errno. */
 int	 job_write_err(void);
@@ -77,6 +81,13 @@ int	 recover_run(struct job *job);
 bool	 recover_is_told(struct job *job, int *err);
 
 /*
+ * Has a worker that is younger done something else with the guest since?
+ * What this one was to do is of the past then: its broker is gone, and who
+ * asked was told that it is not done.  *err as above.
+ */
+bool	 recover_is_overtaken(struct job *job, int *err);
+
+/*
  * The guest's domain, for an operation on one that is there, and that it is
  * the one that was meant.
  */
@@ -97,7 +108,7 @@ int	 stop_domain(struct job *job, const struct xen_domain *domain,
  * Boot what shut down and was taken away to be booted again.  Is there such
  * a guest, whose worker died over it, or that was held meanwhile?
  */
-int	 death_finish(struct job *job);
+int	 death_finish_late(struct job *job);
 bool	 death_is_due(struct job *job);
 
 /* May it be booted: is it not held, saved or moved? */

@@ -121,6 +121,25 @@ lock_console_release(const char *dir, uint32_t domid, int *fd)
 	fd_close(fd);
 }
 
+void
+lock_console_sweep(const char *dir, uint32_t domid)
+{
+	char path[PATH_LEN];
+	struct stat st;
+	int fd;
+
+	if (text_format(path, sizeof(path), "%s/xenconsole.%" PRIu32, dir,
+	    domid) == -1)
+		return;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() && is_signed(fd) && still_named(path, &st))
+		(void)!unlink(path);
+	fd_close(&fd);
+}
+
 static void
 wake(int sig)
 {

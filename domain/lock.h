@@ -24,6 +24,12 @@ int	 lock_console(const char *dir, uint32_t domid, int *fd);
 void	 lock_console_release(const char *dir, uint32_t domid, int *fd);
 
 /*
+ * That domain is no more: remove what says that it is ours, even if copies
+ * of it are held.
+ */
+void	 lock_console_sweep(const char *dir, uint32_t domid);
+
+/*
  * The lock of a guest: one worker at a time changes its domain.  Whoever
  * has it writes its process id into the file.  Waits up to wait_s seconds,
  * by alarm(2).  With insist, a worker that holds it longer is killed, with

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/random.h>
+#include <sys/syscall.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -162,24 +165,50 @@ record_remove(const char *dir, const char *domain)
 	return unlink(path) == -1 && errno != ENOENT ? -1 : 0;
 }
 
+/* Of ".NAME.PID", see file_replace(); -1 when it is no such file. */
+static pid_t
+writer_of(const char *file, const char *name)
+{
+	const char *dot = strrchr(file, '.');
+	const size_t len = dot == NULL ? 0 : (size_t)(dot - file);
+	long long pid;
+
+	if (file[0] != '.' || len < 2 ||
+	    text_number(dot + 1, 1, INT32_MAX, &pid) == -1 ||
+	    (name != NULL && (strlen(name) != len - 1 ||
+	    strncmp(file + 1, name, len - 1) != 0)))
+		return -1;
+	return (pid_t)pid;
+}
+
+static bool
+is_dead(pid_t pid)
+{
+	struct pollfd p = { .events = POLLIN };
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	bool dead = fd == -1 && errno == ESRCH;
+
+	/* Nobody may have waited for it yet. */
+	p.fd = fd;
+	if (fd != -1)
+		dead = poll(&p, 1, 0) == 1;
+	fd_close(&fd);
+	return dead;
+}
+
 void
 record_sweep(const char *dir, const char *domain)
 {
-	const size_t len = strlen(domain);
 	struct dirent *entry;
-	const char *name;
+	pid_t pid;
 	DIR *d;
 
 	if ((d = opendir(dir)) == NULL)
 		return;
 	while ((entry = readdir(d)) != NULL) {
-		name = entry->d_name;
-		/* ".DOMAIN.PID", see file_replace(). */
-		if (name[0] == '.' && strncmp(name + 1, domain, len) == 0 &&
-		    name[len + 1] == '.' && name[len + 2] != '\0' &&
-		    name[len + 2 + strspn(name + len + 2, "0123456789")] ==
-		    '\0')
-			(void)unlinkat(dirfd(d), name, 0);
+		pid = writer_of(entry->d_name, domain);
+		if (pid != -1 && (domain != NULL || is_dead(pid)))
+			(void)unlinkat(dirfd(d), entry->d_name, 0);
 	}
 	closedir(d);
 }
@@ -278,6 +307,26 @@ out:
 	return r;
 }
 
+/* Where nothing new can be written; errno stays. */
+static int
+overwrite(const char *dir, const char *domain, const char *text)
+{
+	const size_t len = strlen(text);
+	const int err = errno;
+	char path[512];
+	int fd = -1, r = -1;
+
+	if (text_format(path, sizeof(path), "%s/%s", dir, domain) == 0)
+		fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* One write, so that whoever is killed has written all or nothing. */
+	if (fd != -1 && pwrite(fd, text, len, 0) == (ssize_t)len &&
+	    ftruncate(fd, (off_t)len) == 0)
+		r = fsync(fd);
+	fd_close(&fd);
+	errno = err;
+	return r;
+}
+
 int
 intent_save(const char *dir, const char *domain, const struct intent *intent)
 {
@@ -291,7 +340,11 @@ intent_save(const char *dir, const char *domain, const struct intent *intent)
 		errno = EINVAL;
 		return -1;
 	}
-	return record_save(dir, domain, text);
+	if (record_save(dir, domain, text) == 0)
+		return 0;
+	/* A domain that is there is not to count as half made. */
+	return intent->mode == INTENT_CREATING ? -1 :
+	    overwrite(dir, domain, text);
 }
 
 int

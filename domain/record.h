@@ -84,7 +84,11 @@ char	*record_load(const char *dir, const char *domain);
 int	 record_save(const char *dir, const char *domain, const char *text);
 int	 record_remove(const char *dir, const char *domain);
 
-/* Remove what a process that died has left of a file it was writing. */
+/*
+ * Remove what a process that died has left of a file it was writing: of that
+ * domain, which nobody else may be writing about now; or of NULL, any, where
+ * that process is seen to be gone.
+ */
 void	 record_sweep(const char *dir, const char *domain);
 
 /* The value of "key value\n"; -1 when it is missing or not of that kind. */

@@ -19,6 +19,8 @@
 /* RESULT's number with VPSH_ERR_INTERRUPTED: the guest as it is; 0: off. */
 #define RECOVER_RUNS	1
 #define RECOVER_PAUSED	2
+/* Besides that: nothing was begun that is written down before it is done. */
+#define RECOVER_NEW	8
 
 /* What there is once the wreck is cleared away. */
 struct found {
@@ -26,6 +28,7 @@ struct found {
 	bool		 there;
 	struct intent	 intent;
 	bool		 begun;		/* the intent is the dead worker's */
+	bool		 touched;	/* it began to take one down */
 	bool		 destroyed;	/* it was about to, and it is gone */
 };
 
@@ -94,13 +97,17 @@ tidy(struct job *job, struct found *found)
 	int err, r;
 
 	load_intent(job, found);
+	found->touched = torn_load(job->paths.torn, job->guest.domain,
+	    &torn) == 0 && is_of(job, torn.mark);
 	if ((err = torn_clear(job)) < 0)
 		return err;
 	r = torn_find(job, &found->domain);
 	if (r == -1)
 		return job_end_xen(job, VPSH_ERR_HOST, "Xen does not answer");
 	found->there = r == 0 && !found->domain.dying;
-	if (found->there && torn_is_silenced(job, &found->domain))
+	/* An older note is long settled: who paused it since meant it. */
+	if (found->there && found->touched &&
+	    torn_is_silenced(job, &found->domain))
 		found->domain.paused = !set_going(job, &found->domain);
 	if (found->there)
 		note_running(job, found);
@@ -129,6 +136,21 @@ finish_death(struct job *job, struct found *found)
 	return death_run(job);
 }
 
+/*
+ * It has gone down since, as it was to be asked to; what follows from that
+ * is the death's business.
+ */
+static bool
+obeyed(const struct found *found, bool reboot)
+{
+	if (!found->there)
+		return found->intent.mode == INTENT_RESTARTING;
+	if (reboot)
+		return found->domain.reason == WIRE_REASON_REBOOT;
+	return found->domain.reason != WIRE_REASON_NONE &&
+	    found->domain.reason != WIRE_REASON_SUSPEND;
+}
+
 /* What is as the dead one should have made it counts as done. */
 static bool
 is_done(struct job *job, const struct found *found)
@@ -146,7 +168,9 @@ is_done(struct job *job, const struct found *found)
 		return found->there && !found->domain.paused &&
 		    found->domain.reason == WIRE_REASON_NONE;
 	case WIRE_OP_SHUTDOWN:
+		return obeyed(found, false);
 	case WIRE_OP_REBOOT:
+		return obeyed(found, true);
 	case WIRE_OP_DEATH:
 	case WIRE_OP_SYSRQ:
 	case WIRE_OP_RECOVER:
@@ -159,16 +183,44 @@ is_done(struct job *job, const struct found *found)
 	return false;
 }
 
+/* The guest as it is now, for RESULT. */
+static const char *
+describe(struct job *job, const struct found *found)
+{
+	job->number = 0;
+	if (!found->there || found->domain.reason != WIRE_REASON_NONE)
+		return "is off";
+	job->number = found->domain.paused ? RECOVER_PAUSED : RECOVER_RUNS;
+	return found->domain.paused ? "is paused" : "runs";
+}
+
+bool
+recover_is_overtaken(struct job *job, int *err)
+{
+	struct found found = { 0 };
+	struct result result;
+
+	/* What the system does with a death follows from how it finds it. */
+	if (job->run.op >= WIRE_OP_RECOVER || job->run.op == WIRE_OP_DEATH ||
+	    job->born == 0 || result_load(job->paths.results,
+	    job->guest.domain, &result) == -1 ||
+	    result.youngest <= job->born)
+		return false;
+	found.there = torn_find(job, &found.domain) == 0 &&
+	    !found.domain.dying;
+	*err = job_end(job, VPSH_ERR_INTERRUPTED, "it came too late, after "
+	    "job %s; %s %s", result.mark, job->guest.domain,
+	    describe(job, &found));
+	return true;
+}
+
 static int
 report(struct job *job, const struct found *found)
 {
-	const char *now = "is off";
+	const char *now = describe(job, found);
 
-	if (found->there && found->domain.reason == WIRE_REASON_NONE) {
-		job->number = found->domain.paused ? RECOVER_PAUSED :
-		    RECOVER_RUNS;
-		now = found->domain.paused ? "is paused" : "runs";
-	}
+	if (!found->begun && !found->touched)
+		job->number |= RECOVER_NEW;
 	if (!is_done(job, found))
 		return job_end(job, VPSH_ERR_INTERRUPTED,
 		    "its worker died; %s %s", job->guest.domain, now);
@@ -198,6 +250,10 @@ recover_run(struct job *job)
 		return err;
 	point("recover-tidied");
 	if (job->run.of_op == WIRE_OP_DEATH && !job->closed)
+		return finish_death(job, &found);
+	if (job->run.of_op == WIRE_OP_RELEASE && !found.there &&
+	    !job->closed && (found.begun ||
+	    found.intent.mode == INTENT_RESTARTING))
 		return finish_death(job, &found);
 	if (job->run.of_op == WIRE_OP_ADOPT && found.there && found.begun &&
 	    !job->closed)

@@ -16,7 +16,7 @@ int
 result_load(const char *dir, const char *domain, struct result *result)
 {
 	char mark[RECORD_VALUE], raw[WIRE_TEXT];
-	long long op, err, number;
+	long long op, err, number, youngest;
 	char *text;
 	int r = -1;
 
@@ -35,6 +35,8 @@ result_load(const char *dir, const char *domain, struct result *result)
 	result->op = (uint32_t)op;
 	result->err = (int)err;
 	result->number = (int)number;
+	if (record_number(text, "youngest", 0, INT64_MAX, &youngest) == 0)
+		result->youngest = youngest;
 	(void)record_text(text, "text", raw, sizeof(raw));
 	(void)text_escape(result->text, sizeof(result->text), raw,
 	    strlen(raw));
@@ -47,14 +49,14 @@ out:
 int
 result_save(const char *dir, const char *domain, const struct result *result)
 {
-	char line[WIRE_TEXT], text[WIRE_TEXT + 192];
+	char line[WIRE_TEXT], text[WIRE_TEXT + 256];
 
 	(void)text_escape(line, sizeof(line), result->text,
 	    strlen(result->text));
 	if (!text_is_domain(domain) || text_format(text, sizeof(text),
-	    "job %s\nop %" PRIu32 "\nerr %d\nnumber %d\ntext %s\n",
-	    result->mark, result->op, result->err, result->number,
-	    line) == -1) {
+	    "job %s\nop %" PRIu32 "\nerr %d\nnumber %d\nyoungest %" PRId64
+	    "\ntext %s\n", result->mark, result->op, result->err,
+	    result->number, result->youngest, line) == -1) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -16,6 +16,11 @@ struct result {
 	uint32_t op;			/* enum wire_op */
 	int	 err;			/* enum vpsh_err */
 	int	 number;
+	/*
+	 * When the youngest worker was born of all that changed the guest,
+	 * in ticks of this boot of the host: who is older was overtaken.
+	 */
+	int64_t	 youngest;
 	char	 text[WIRE_TEXT];	/* one line, escaped */
 };
 

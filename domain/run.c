@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@
 #include "domain/result.h"
 #include "domain/run.h"
 #include "domain/store.h"
+#include "domain/torn.h"
 
 #define REQUEST_MS	10000
 /* An earlier worker that was killed, or that finishes without a broker. */
@@ -94,6 +97,9 @@ job_phase(struct job *job, enum wire_phase_kind kind,
 		    msg.u.jobid.job == job->run.job)
 			return;
 	}
+	/* Nobody says when the console is empty: give it all of its time. */
+	if (kind == WIRE_PHASE_PAUSED && clock_ms() < until)
+		(void)poll(NULL, 0, (int)(until - clock_ms()));
 }
 
 int
@@ -167,9 +173,10 @@ look_up(struct job *job)
 	    err;
 }
 
-static bool
-is_here(const struct policy_guest *guest)
+bool
+job_is_here(const struct job *job)
 {
+	const struct policy_guest *guest = &job->guest;
 	char name[256];
 
 	if (guest->host[0] == '\0')
@@ -189,7 +196,7 @@ dispatch(struct job *job)
 	const enum wire_op op = (enum wire_op)job->run.op;
 
 	if ((op == WIRE_OP_START || op == WIRE_OP_RESET ||
-	    op == WIRE_OP_ADOPT) && !is_here(&job->guest))
+	    op == WIRE_OP_ADOPT) && !job_is_here(job))
 		return job_end(job, VPSH_ERR_ELSEWHERE,
 		    "the policy puts %s on host %s", job->guest.domain,
 		    job->guest.host);
@@ -253,8 +260,12 @@ void
 job_keep(const struct job *job, int err)
 {
 	struct result result = { .op = job->run.op, .err = err,
-		.number = job->number };
+		.number = job->number }, last;
 
+	(void)result_load(job->paths.results, job->guest.domain, &last);
+	/* Who recovers, or keeps the operator's books, does nothing new. */
+	result.youngest = job->run.op < WIRE_OP_RECOVER &&
+	    job->born > last.youngest ? job->born : last.youngest;
 	(void)text_copy(result.mark, sizeof(result.mark), job->mark);
 	(void)text_copy(result.text, sizeof(result.text), job->text);
 	if (result_save(job->paths.results, job->guest.domain,
@@ -278,11 +289,40 @@ work(struct job *job)
 	else if ((job->store = store_open()) == NULL)
 		err = job_end(job, VPSH_ERR_HOST,
 		    "xenstored does not answer: %s", strerror(errno));
-	else
+	else if (recover_is_overtaken(job, &err))
+		return err;
+	else {
+		/* Who recovers asks first what it was that was noted. */
+		if (job->run.op != WIRE_OP_RECOVER)
+			torn_settle(job);
 		err = dispatch(job);
+	}
 	job_keep(job, err);
 	point("result-written");
 	return err;
+}
+
+/*
+ * When the supervisor made us, in the kernel's ticks: proc(5), starttime.
+ * Not when we came here, which for one that was stopped may be late.
+ */
+static int64_t
+born(void)
+{
+	char text[1024], *p;
+	ssize_t n = -1;
+	int field, fd;
+
+	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	if (fd != -1)
+		n = read(fd, text, sizeof(text) - 1);
+	fd_close(&fd);
+	text[n > 0 ? n : 0] = '\0';
+	/* The second field is the name, which may be anything. */
+	p = strrchr(text, ')');
+	for (field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p == NULL ? 0 : (int64_t)strtoll(p, NULL, 10);
 }
 
 static int
@@ -315,6 +355,7 @@ run_main(int fd, const char *prefix)
 	int lock = -1;
 
 	job.fd = fd;
+	job.born = born();
 	if (paths_init(&job.paths, prefix) == -1)
 		fatal("the prefix is too long");
 	if (wire_hello_inner(fd, WIRE_ROLE_WORKER, WIRE_ROLE_BROKER) == -1)

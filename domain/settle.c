@@ -213,8 +213,7 @@ lose_daemon(struct watch *watch)
 	free(watch->settled);
 	watch->settled = NULL;
 	TAILQ_FOREACH(dom, &watch->doms, entry)
-		if (!dom->console.is_serial)
-			console_drop(watch, dom, DAEMON " is gone");
+		console_died(watch, dom);
 	watch_tick(watch);
 }
 

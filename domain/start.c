@@ -80,19 +80,38 @@ start_allowed(struct job *job)
 }
 
 /*
- * How a domain ended is for the watcher to see and to write down.  One that
- * was saved must not be booted because that takes a moment.
+ * It has neither name nor devices any more, and stays for as long as somebody
+ * maps some of its memory.
+ */
+static bool
+is_dying(struct job *job, const struct boot *boot, struct xen_domain *domain)
+{
+	return xen_info(&job->xen, boot->domid, domain) == 0 &&
+	    domain->dying &&
+	    memcmp(domain->uuid, boot->uuid, WIRE_UUID) == 0;
+}
+
+/*
+ * How a domain ended is for the watcher to see and to write down, once it is
+ * gone.  One that was saved must not be booted because that takes a moment.
+ * Of one that is not gone yet, Xen says it itself.
  */
 static int
 wait_noted(struct job *job)
 {
 	const int64_t until = clock_ms() + NOTED_MS;
+	struct xen_domain domain;
 	char host[RECORD_HOST];
 	struct boot boot;
 
 	record_host(host);
 	while (boot_load(job->paths.boots, job->guest.domain, &boot) == 0 &&
 	    boot.on && !boot.away && strcmp(boot.host, host) == 0) {
+		if (is_dying(job, &boot, &domain))
+			return domain.reason != WIRE_REASON_SUSPEND ?
+			    VPSH_OK : job_end(job, VPSH_ERR_ELSEWHERE,
+			    "domain %" PRIu32 " was saved or moved",
+			    domain.domid);
 		if (clock_ms() >= until)
 			return job_end(job, VPSH_ERR_HOST, "the watcher has "
 			    "not said yet how domain %" PRIu32 " ended",

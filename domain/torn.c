@@ -88,6 +88,18 @@ noted(struct job *job, const struct xen_domain *domain, struct torn *torn)
 	    memcmp(torn->uuid, domain->uuid, WIRE_UUID) == 0;
 }
 
+void
+torn_settle(struct job *job)
+{
+	struct xen_domain domain;
+	struct torn torn;
+
+	if (torn_load(job->paths.torn, job->guest.domain, &torn) == 0 &&
+	    xen_info(&job->xen, torn.domid, &domain) == 0 &&
+	    noted(job, &domain, &torn) && !domain.dying && !domain.paused)
+		(void)record_remove(job->paths.torn, job->guest.domain);
+}
+
 /* The nameless one that was this guest when it was last looked at. */
 static int
 find_by_boot(struct job *job, struct xen_domain *domain)

@@ -35,6 +35,12 @@ void	 torn_note(struct job *job, enum torn_stage stage,
 	    const struct xen_domain *domain);
 
 /*
+ * Forget what was noted of a domain that goes on, because it could not be
+ * destroyed, or an operator set it going: paused again, it is no wreck.
+ */
+void	 torn_settle(struct job *job);
+
+/*
  * The guest's domain, even one that has no name: because its making or taking
  * down broke off, or because an xenstored that died took the names with it.
  * Returns as xen_find().

@@ -122,6 +122,19 @@ on_store_end(evutil_socket_t fd, short what, void *arg)
 	fail(arg, "is gone");
 }
 
+/* What others were writing when they died, a watcher before us among them. */
+static void
+sweep(const struct paths *paths)
+{
+	const char *const all[] = { paths->var, paths->boots, paths->intents,
+		paths->traffic, paths->uuids, paths->holds, paths->forgotten,
+		paths->kept, paths->results, paths->torn };
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		record_sweep(all[i], NULL);
+}
+
 static void
 on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
@@ -129,6 +142,10 @@ on_heartbeat(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/* The disk may have kept one that was killed from dying at once. */
+	if (!watch->swept)
+		sweep(&watch->paths);
+	watch->swept = true;
 	if (!store_alive(watch->store))
 		fail(watch, strerror(errno));
 }
@@ -283,12 +300,14 @@ watch_loop(struct watch *watch)
 {
 	const struct timeval beat = { HEARTBEAT_S, 0 };
 
+	sweep(&watch->paths);
 	reload_open(watch);
 	held_open(watch);
 	host_open(watch);
 	if (domains_scan(watch, false) == -1)
 		fatal("Xen does not list its domains");
 	host_look_back(watch);
+	console_sweep(watch);
 	settle_open(watch);
 	sample_open(watch);
 	if (event_add(watch->heartbeat, &beat) == -1 ||

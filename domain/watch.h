@@ -89,6 +89,7 @@ struct watch {
 	struct event	*scan_soon;
 	struct event	*tick;		/* once a second, while it is needed */
 	struct event	*heartbeat;
+	bool		 swept;		/* for the second time */
 	struct event	*sample;	/* counters, for the months */
 	struct event	*save;		/* traffic, one file at a time */
 	char		 month[TRAFFIC_MONTH];
@@ -190,8 +191,12 @@ void	 console_check(struct watch *watch, struct dom *dom);
 /* Once a second, while there is anything to wait for. */
 void	 console_check_all(struct watch *watch);
 void	 console_drop(struct watch *watch, struct dom *dom, const char *why);
+/* The same, of xenconsoled's end, which may have had bytes of it. */
+void	 console_died(struct watch *watch, struct dom *dom);
 void	 console_lost(struct watch *watch, const struct wire_pty *pty);
 void	 console_tell_all(struct watch *watch);
+/* Locks of domains that went when nobody looked. */
+void	 console_sweep(struct watch *watch);
 
 /* settle.c: which nodes belong to the daemon that serves now. */
 void	 settle_open(struct watch *watch);

@@ -18,6 +18,7 @@ client_init(struct client *client, const char *path, const char *claim)
 {
 	memset(client, 0, sizeof(*client));
 	client->fd = -1;
+	client->connect_ms = CLIENT_CONNECT_MS;
 	client->address.sun_family = AF_UNIX;
 	text_copy(client->claim, sizeof(client->claim), claim);
 	return text_copy(client->address.sun_path,
@@ -317,7 +318,7 @@ client_send(struct client *client, uint32_t type, const void *body)
 	if ((err = client_drain(client)) != 0)
 		return err;
 	for (tries = 0; tries < 2; tries++) {
-		err = client_connect(client, CLIENT_CONNECT_MS);
+		err = client_connect(client, client->connect_ms);
 		if (err != 0)
 			return err;
 		/* What could not be sent was not acted upon. */

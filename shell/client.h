@@ -22,6 +22,7 @@
 
 #define CLIENT_ANSWER_MS	15000	/* an answer that needs no job */
 #define CLIENT_CONNECT_MS	10000	/* the service may be restarting */
+#define CLIENT_STAY_MS		60000	/* for who has come to stay */
 #define CLIENT_PATIENCE_MS	1000	/* before a person is told */
 #define CLIENT_RETRY_MS		200
 #define CLIENT_LATE_MAX		8
@@ -38,6 +39,7 @@ struct client {
 	bool			 over;		/* BYE: do not come back */
 	bool			 told;		/* that it has to be waited */
 	bool			 away;		/* it was waited for in vain */
+	int			 connect_ms;	/* how long requests wait */
 	unsigned		 version;	/* of the last HELLO */
 	unsigned		 generation;	/* counts connections */
 	struct sockaddr_un	 address;

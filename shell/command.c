@@ -478,6 +478,9 @@ command_run(struct session *session, const char *line, size_t len)
 
 	memset(&session->client.said, 0, sizeof(session->client.said));
 	session->client.told = false;
+	/* Whoever was served here before has come to stay. */
+	if (session->line.person && session->client.generation > 0)
+		session->client.connect_ms = CLIENT_STAY_MS;
 	/* A program reads the answer even if the rest is not understood. */
 	session->json = memmem(line, len, json, strlen(json)) != NULL;
 	err = words_split(&words, line, len);

@@ -13,9 +13,6 @@
 #include "shell/report.h"
 #include "shell/signals.h"
 
-/* Somebody who watches overnight outlasts an upgrade. */
-#define FOLLOW_RETURN_MS 60000
-
 /* So long "unknown" is no news: the watcher of the host may be restarting. */
 #define UNKNOWN_MS 3000
 
@@ -302,11 +299,13 @@ follow_run(struct session *session, const char *verb, const char *guest,
 	struct client *client = &session->client;
 	int err;
 
+	/* Somebody who watches overnight outlasts an upgrade. */
+	client->connect_ms = CLIENT_STAY_MS;
 	do {
 		err = subscribe(&follow);
 		if (!follow.again || !client_is_lost(client, err))
 			break;
-		err = client_return(client, FOLLOW_RETURN_MS);
+		err = client_return(client, CLIENT_STAY_MS);
 	} while (err == 0);
 	free(follow.shown.guest);
 	free(follow.unknown.guest);

@@ -371,7 +371,7 @@ job_find(struct session *session, const struct command_call *call)
 		    call->args[0]);
 	text_copy(job.ref, sizeof(job.ref), body.ref);
 	job.again = true;
-	err = client_connect(&session->client, CLIENT_CONNECT_MS);
+	err = client_connect(&session->client, session->client.connect_ms);
 	if (err == 0 && session->client.version < CLIENT_TOKENS)
 		err = VPSH_ERR_VERSION;
 	if (err != 0)

@@ -218,7 +218,7 @@ verbs_version(struct session *session, const struct command_call *call)
 	(void)call;
 	if (!session->json)
 		output_field(stdout, "vpsh", VPSH_BUILD);
-	err = client_connect(&session->client, CLIENT_CONNECT_MS);
+	err = client_connect(&session->client, session->client.connect_ms);
 	if (err != 0)
 		return session_fail(session, err, "version", NULL, NULL);
 	if (!session->json) {

@@ -22,8 +22,8 @@ static int
 request(struct session *session, uint32_t type, struct wire_attach *body,
     const char *guest, struct wire_attached *attached, int *viewer)
 {
-	int64_t until = clock_ms() + CLIENT_CONNECT_MS;
 	struct client *client = &session->client;
+	int64_t until = clock_ms() + client->connect_ms;
 	struct wire_msg msg;
 	int err;
 
@@ -131,6 +131,7 @@ view_console(struct session *session, const struct command_call *call)
 	}
 	if (command_option(call, "--view") != NULL)
 		flags |= WIRE_ATTACH_VIEW;
+	session->client.connect_ms = CLIENT_STAY_MS;
 	err = view_request(session, call->guest, flags, from, &attached,
 	    &viewer);
 	if (err != 0)
@@ -282,6 +283,8 @@ view_log(struct session *session, const struct command_call *call)
 	err = log_options(session, call, &options, &since_ms);
 	if (err != 0)
 		return err;
+	if (options.follow)
+		session->client.connect_ms = CLIENT_STAY_MS;
 	attach_log_init(&log, &options);
 	err = log_once(session, call->guest, &log, since_ms);
 	if (err == 0)

@@ -407,13 +407,15 @@ struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
 /*
  * A console stream is named by the guest's first owner and the guest.
  */
+#define WIRE_PTY_DIED 0x1u /* PTY_DROP: with bytes that nobody has read */
+
 struct wire_pty { /* PTY, PTY_DROP, PTY_LOST, READY; RING: names only */
 	char customer[WIRE_NAME];
 	char guest[WIRE_NAME];
 	uint8_t uuid[WIRE_UUID];
 	uint64_t boot;
 	uint32_t domid;
-	uint32_t zero;
+	uint32_t flags; /* PTY_DROP */
 };
 
 struct wire_grant {

@@ -81,7 +81,7 @@ Domain = body("Domain", text("domain", DOMAIN), uuid, ("domid", u32),
               ("counters", Counters), ("vcpus", u32), ("autostart", u32),
               ("held_until_ms", i64), text("held", CLAIM))
 Pty = body("Pty", text("customer", NAME), text("guest", NAME), uuid,
-           ("boot", u64), ("domid", u32), ("zero", u32))
+           ("boot", u64), ("domid", u32), ("flags", u32))
 Grant = body("Grant", ("viewer", u64), text("customer", NAME),
              text("guest", NAME), text("who", NAME), ("start", u64),
              ("tail", u32), ("may_write", u32), ("flags", u32), ("zero", u32),

@@ -40,9 +40,15 @@ def power_off(host):
     """The host goes down, guests and all; vpsh goes first."""
     host.stop_vpsh()
     host.started = False
-    for domain in host.domains():
-        assert host.xl("destroy", str(domain.domid)).returncode == 0
-    harness.wait_until(lambda: host.domains() == [], what="no guest is left")
+
+    def dark():
+        # Somebody who recovers may still be at work.
+        for domain in host.domains():
+            host.xl("destroy", str(domain.domid))
+        return not host.domains() and not [
+            words for words in host.inhabitants().values()
+            if words.endswith(" run")]
+    harness.wait_until(dark, what="no guest is left")
     for name in os.listdir(host.path("run/vpsh")):
         if name != "policy":
             with contextlib.suppress(NotADirectoryError):
@@ -414,6 +420,8 @@ def test_everything_dies_before_the_host_is_served():
     host.processes.pop("vpshd").wait()
     host.start_vpsh()
     runs(host, "db", "web")
+    assert started(host) == ["db", "web"]
     for name in ("web", "db"):
         with open(host.path("var/lib/vpsh/boots/alice-" + name)) as f:
-            assert "boot 2\n" in f.read(), name
+            # What a worker was making when it died had a number, too.
+            assert re.search("^boot [23]$", f.read(), re.M), name

@@ -247,6 +247,9 @@ def test_H03_a_start_waits_until_it_is_known_how_the_guest_ended():
     pid = host.children()["vpsh-domain watch"]
     harness.wait_until(lambda: os.path.exists(host.path(
         "run/vpsh/points/watcher-away.%d" % pid)), what="the watcher stands")
+    # It says so before it does.
+    harness.wait_until(lambda: open("/proc/%d/stat" % pid).read().rsplit(
+        ")", 1)[1].split()[0] == "T", what="it has stopped")
     # All that says so is in its head.
     assert host.xl("destroy", str(number)).returncode == 0
     host.wait_domain(DOMAIN)

@@ -361,6 +361,49 @@ def test_wrong_words_are_usage_and_a_dead_service_is_7():
         assert "does not answer" in err
 
 
+@harness.deadline(40)
+def test_a_service_that_is_being_restarted_is_waited_for():
+    host = Operated().start()
+    host.process.stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        os.unlink(host.door)
+        process = host.begin("release", "alice/web")
+        line = process.popen.stderr.readline()
+        assert b"perhaps it is restarting" in line, line
+        listener.bind(host.door)
+        listener.listen(5)
+        # One that takes it and dies, then one that dies over the question.
+        listener.accept()[0].close()
+        for lives in (False, True):
+            broker = frames.Channel(listener.accept()[0])
+            assert broker.recv("HELLO").role == frames.OPERATOR
+            broker.send("HELLO", 0, frames.hello(frames.BROKER, "new"))
+            asked = broker.recv("RELEASE")
+            if lives:
+                broker.send("DID", asked.id, guest=b"alice/web",
+                            text=b"web is released")
+                broker.send("DID_END", asked.id, count=1)
+            broker.close()
+    out, err = host.done(process)
+    assert "web is released" in out and err == "", (out, err)
+
+
+def test_who_is_turned_away_for_his_version_reads_that():
+    host = Operated().start()
+    host.process.stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        os.unlink(host.door)
+        listener.bind(host.door)
+        listener.listen(5)
+        process = host.begin("release", "alice/web")
+        broker = frames.Channel(listener.accept()[0])
+        broker.recv("HELLO")
+        broker.send("HELLO", 0, frames.hello(frames.BROKER, "new", version=99,
+                                             oldest=99))
+        out, err = host.done(process, 7)
+        assert "of another version" in err, err
+
+
 # --- health and metrics ------------------------------------------------------
 
 

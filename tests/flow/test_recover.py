@@ -13,7 +13,8 @@ import frames
 import harness
 import sim
 import test_worker
-from bench import OFF, PAUSED, RUNS, is_result, made_by_xl, new_host
+from bench import (NOT_BEGUN, OFF, PAUSED, RUNS, is_result, made_by_xl,
+                   new_host)
 
 
 @harness.deadline(120)
@@ -174,6 +175,88 @@ def test_a_recovery_that_dies_is_recovered_from():
         is_result(host.recover(frames.DEATH, (number + which, ref)), "ok")
         host.assert_ours()
         is_result(host.ask_worker(frames.DESTROY), "ok", 0)
+
+
+@harness.deadline(60)
+def test_what_was_not_begun_is_told_from_what_was():
+    host = new_host()
+    for point, new in (("worker-asked", True), ("worker-locked", True),
+                       ("start-intent", False), ("start-created", False)):
+        host.dies_at(point, frames.START)
+        got = host.recover(frames.START)
+        is_result(got, "interrupted", OFF)
+        assert (got.number & NOT_BEGUN != 0) == new, (point, got)
+    for point, new in (("worker-locked", True), ("stop-silent", False)):
+        number = host.boots()
+        host.dies_at(point, frames.RESET)
+        got = host.recover(frames.RESET)
+        is_result(got, "interrupted", RUNS)
+        assert (got.number & NOT_BEGUN != 0) == new, (point, got)
+        host.assert_ours(number)
+        is_result(host.ask_worker(frames.DESTROY), "ok", 0)
+
+
+@harness.deadline(60)
+def test_who_wakes_after_another_did_its_work_does_nothing():
+    """Given up for dead, it was done again by a worker of the same job."""
+    host = new_host()
+    late, channel = host.begin_to("worker-asked", frames.START)
+    job = host.at
+    got = host.recover(frames.START)
+    is_result(got, "interrupted", OFF)
+    is_result(host.ask_worker(frames.START, (job[0] + 2, job[1])), "ok", 0)
+    is_result(host.ask_worker(frames.DESTROY, (job[0] + 3, job[1])), "ok", 0)
+    os.kill(late.pid, signal.SIGCONT)
+    assert channel.recv().name == "RESULT"
+    late.wait()
+    channel.close()
+    host.assert_off()
+
+
+@harness.deadline(60)
+def test_who_wakes_after_other_jobs_came_and_went_does_nothing():
+    """Given up for dead, and the guest's owner went on to other things."""
+    host = new_host()
+
+    def wakes(late, channel, *told):
+        os.kill(late.pid, signal.SIGCONT)
+        is_result(channel.recv("RESULT"), "interrupted", *told)
+        late.wait()
+        channel.close()
+    late = host.begin_to("worker-asked", frames.START)
+    is_result(host.recover(frames.START), "interrupted", OFF)
+    # Numbers begin anew when a journal is lost.
+    for number, op in ((1, frames.START), (2, frames.DESTROY)):
+        is_result(host.ask_worker(op, (number, b"ELSE")), "ok", 0)
+    wakes(*late, OFF, "too late, after job 2.ELSE")
+    host.assert_off()
+
+    host.boots()
+    late = host.begin_to("worker-asked", frames.DESTROY)
+    is_result(host.recover(frames.DESTROY), "interrupted", RUNS)
+    host.done(frames.PAUSE)
+    host.done(frames.UNPAUSE)
+    # The last result is of one that did nothing with the guest.
+    host.done(frames.RELEASE)
+    wakes(*late, RUNS, "too late")
+    host.assert_ours()
+    is_result(host.ask_worker(frames.DESTROY), "ok", 0)
+
+
+@harness.deadline(60)
+def test_a_guest_that_went_down_counts_as_asked():
+    host = new_host()
+    host.boots()
+    host.goes_down_to_reboot()
+    for op in (frames.REBOOT, frames.SHUTDOWN):
+        is_result(host.recover(op, host.new_job()), "ok", 0)
+    is_result(host.ask_worker(frames.DEATH, uuid=host.uuid()), "ok", 0)
+    host.has_booted()
+    host.done(frames.SHUTDOWN)
+    host.wait_domain("alice-web", state="shutdown", reason="poweroff")
+    is_result(host.recover(frames.SHUTDOWN, host.new_job()), "ok", 0)
+    # It does not come back from that.
+    is_result(host.recover(frames.REBOOT, host.new_job()), "interrupted", OFF)
 
 
 @harness.deadline(60)

@@ -414,7 +414,7 @@ def test_a_restart_of_the_service_between_commands_is_not_noticed():
         listener.listen(5)
         # Somebody listens; nobody answers until the new broker is there.
         screen.send_line("whoami")
-        screen.expect(r"perhaps it is restarting; waiting up to 10\s+seconds")
+        screen.expect(r"perhaps it is restarting; waiting up to 60\s+seconds")
         client = frames.Channel(listener.accept()[0])
         assert client.recv("HELLO").role == frames.CLIENT
         client.send("HELLO", 0, frames.hello(frames.BROKER, "new"))

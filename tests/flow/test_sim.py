@@ -505,6 +505,33 @@ def test_guests_outlive_vpsh():
     assert host.domains() == []
 
 
+def test_what_the_dead_have_left_is_cleared_away_at_the_start():
+    host = sim.SimHost()
+    host.guest("web")
+    host.start()
+    assert host.vpsh("start", "web").returncode == 0
+    domain = host.domain("alice-web")
+    lock = host.path("var/lock/xenconsole.%d" % domain.domid)
+    harness.wait_until(lambda: os.path.exists(lock), what="its console")
+    watcher = host.children()["vpsh-domain watch"]
+    os.kill(watcher, signal.SIGSTOP)
+    host.kill("vpshd")
+    os.kill(watcher, signal.SIGKILL)
+    host.processes.pop("vpshd").wait()
+    assert host.xl("destroy", "alice-web").returncode == 0
+    assert os.path.exists(lock)
+    host.write("var/lock/xenconsole.4711", "4711\n")
+    half = [os.path.join(folder, ".alice-web.2147483647") for folder in (
+        "var/lib/vpsh/boots", "var/lib/vpsh/intent", "run/vpsh/result")]
+    for path in half:
+        host.write(path, "boo")
+    host.start_vpsh()
+    harness.wait_until(lambda: not os.path.exists(lock), what="it is gone")
+    assert [p for p in half if os.path.exists(host.path(p))] == []
+    # That one somebody else has to see to.
+    os.unlink(host.path("var/lock/xenconsole.4711"))
+
+
 def test_who_asks_while_the_watcher_is_started_again_is_not_told_to_wait():
     host = sim.SimHost()
     host.guest("web")

@@ -272,6 +272,22 @@ def test_it_is_not_ready_before_its_broker_is():
     assert world.answers()
 
 
+def test_a_broker_that_cannot_start_does_not_cost_the_others_their_lives():
+    world = Installed()
+    path = os.path.join(world.dir, "manager")
+    manager = Manager(path)
+    world.start(NOTIFY_SOCKET=path)
+    manager.hears("WATCHDOG=1")
+    manager.said.clear()
+    os.unlink(os.path.join(world.programs, "vpsh-broker"))
+    os.kill(world.steady()["vpsh-broker"], signal.SIGKILL)
+    # Nobody answers for it, and the manager is not to end all of us.
+    manager.hears("WATCHDOG=1", 10)
+    assert "vpsh-broker" not in world.pids()
+    builds.install(world.programs, ["vpsh-broker"])
+    harness.wait_until(world.answers, 15, "the new broker answers")
+
+
 # --- who does not answer -----------------------------------------------------
 
 @harness.deadline(75)

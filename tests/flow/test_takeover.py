@@ -99,6 +99,56 @@ def test_what_was_interrupted_is_said_with_how_the_guest_is():
         audit(host)
 
 
+def test_what_was_not_begun_is_begun_again_once():
+    """8: nothing of that job is written down anywhere."""
+    host, client = running()
+    for name, guest, op in (("START", "db", frames.START),
+                            ("REBOOT", "web", frames.REBOOT)):
+        yes = power(guest, token=op)
+        ref, first, worker, number = asked(host, host.client(), name, yes, op)
+        host.restart(web())
+        for dead in (1, 2):
+            run, worker, number = host.worker()
+            assert (run.op, run.of_op) == (frames.RECOVER, op), run
+            host.result(worker, number, "interrupted", 8 + (guest == "web"))
+            if dead == 2:
+                break
+            run, worker, number = host.worker()
+            assert (run.op, run.of, run.ref) == (op, 0, ref), run
+            assert run.body.guest == first.body.guest, run
+            # Nor does it matter to it who sees to the next dead worker.
+            host.died(worker, number)
+        client, same = again(host, name, yes)
+        done = client.recv("DONE")
+        assert same == ref and done.err == frames.ERR["interrupted"], done
+        assert ("db is off" if guest == "db" else "web is running"
+                ) in done.text, done
+        audit(host)
+
+
+def test_what_was_not_begun_is_not_done_to_another_boot():
+    for name, body, op, boot, err in (
+            ("SHUTDOWN", power("web", token=5), frames.SHUTDOWN, 4, "boot"),
+            # Nor is a key pressed twice.
+            ("SYSRQ", frames.Sysrq(b"web", 3, ord("s"), 0, 6), frames.SYSRQ,
+             3, "interrupted")):
+        host = Host()
+        host.customer("alice", ('{ name = "web"; allow = [ "shutdown", '
+                                '"sysrq" ]; }',), os.geteuid())
+        host.start()
+        host.tell(**web())
+        client = host.client()
+        host.status(client)
+        asked(host, client, name, body, op)
+        host.restart(web(boot=boot))
+        _, worker, number = host.worker()
+        host.result(worker, number, "interrupted", 8 + 1)
+        client, _ = again(host, name, body)
+        done = client.recv("DONE")
+        assert done.err == frames.ERR[err], done
+        audit(host)
+
+
 def test_a_worker_that_dies_is_looked_after_while_the_broker_lives():
     host = Host().start()
     client = host.client()
@@ -551,7 +601,10 @@ def test_a_held_guest_is_not_booted_and_says_why():
             host, client, name, power("web", flags=frames.CONFIRMED), op)
         host.result(worker, number, "failed")
         client.recv("DONE")
-    host.tell("DOMAIN_GONE", **web(held=b"no end of it"))
+    # Of two ends one is enough.
+    host.tell("DOMAIN_GONE", **web(**dict(HELD, held=b"backup is running.")))
+    assert why + ". Your" in client.answer("START", power("web")).text
+    host.tell("DOMAIN_GONE", **web(held=b"no end of it."))
     assert "no end of it." in host.status(client).note
     assert "no end of it." in client.answer("START", power("web")).text
     host.tell("DOMAIN_GONE", **web())

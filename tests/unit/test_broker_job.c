@@ -211,6 +211,32 @@ ended_jobs_do_not_pile_up(void **state)
 }
 
 static void
+nobody_crowds_out_the_results_of_others(void **state)
+{
+	static struct world w;
+	struct domain *d, *other;
+	char refs[3][WIRE_REF];
+	struct job *job;
+	int i;
+
+	(void)state;
+	set_up(&w);
+	d = state_of(&w.b, "alice-g1");
+	other = state_of(&w.b, "bob-g1");
+	for (i = 0; i < 3; i++) {
+		job = job_new(&w.b, WIRE_OP_START, "bob", "bob", "g1", other);
+		memcpy(refs[i], job->ref, sizeof(refs[i]));
+		job_end(job, VPSH_ERR_CREATE, 0);
+	}
+	for (i = 0; i < 1500; i++) {
+		job = job_new(&w.b, WIRE_OP_START, "alice", "alice", "g1", d);
+		job_end(job, VPSH_ERR_CREATE, 0);
+	}
+	for (i = 0; i < 3; i++)
+		assert_non_null(job_by_ref(&w.b, refs[i]));
+}
+
+static void
 E17_rates_count_per_class(void **state)
 {
 	static struct world w;
@@ -268,6 +294,7 @@ main(void)
 		cmocka_unit_test(what_creates_nothing_does_not_queue),
 		cmocka_unit_test(an_ended_job_holds_nothing_and_is_kept),
 		cmocka_unit_test(ended_jobs_do_not_pile_up),
+		cmocka_unit_test(nobody_crowds_out_the_results_of_others),
 		cmocka_unit_test(E17_rates_count_per_class),
 		cmocka_unit_test(
 		    domains_that_no_policy_claims_any_more_are_forgotten),

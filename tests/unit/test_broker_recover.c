@@ -180,6 +180,52 @@ an_end_is_on_record_once_wherever_it_was_killed(void **state)
 	}
 }
 
+/* While no disk took records several may end and be on none. */
+static void
+every_end_that_was_kept_from_disk_is_recorded(void **state)
+{
+	static struct world w, next, last;
+	struct job *job;
+	int i;
+
+	(void)state;
+	set_up(&w);
+	for (i = 0; i < 4; i++) {
+		job = make(&w, WIRE_OP_START, "g1");
+		job->state = JOB_OVER;
+		job->unrecorded = true;
+		job->ended_ms = clock_ms();
+		job->audit_mark = journal_audit_mark(&w.b);
+		assert_int_equal(journal_job_save(job), 0);
+	}
+	succeed(&next, &w);
+	assert_int_equal(audited(&w, "done"), 4);
+	succeed(&last, &next);
+	assert_int_equal(audited(&w, "done"), 4);
+}
+
+/* What is forgotten to make room for it is not looked at any more. */
+static void
+a_lost_autostart_is_made_again_as_old_jobs_expire(void **state)
+{
+	static struct world w;
+	struct job *lost, *old, *again;
+
+	(void)state;
+	set_up(&w);
+	lost = make(&w, WIRE_OP_START, "g1");
+	lost->verb = job_verb("autostart");
+	job_hold(lost);
+	old = make(&w, WIRE_OP_START, "g2");
+	job_end(old, VPSH_ERR_CREATE, 0);
+	old->ended_ms -= 16 * 60 * 1000;
+	job_end(lost, VPSH_ERR_INTERRUPTED, JOB_NOT_BEGUN | JOB_IS_OFF);
+	again = TAILQ_LAST(&w.b.jobs.list, joblist);
+	assert_string_equal(again->verb, "autostart");
+	assert_ptr_not_equal(again, lost);
+	assert_int_not_equal(again->state, JOB_OVER);
+}
+
 static void
 what_is_counted_of_a_domain_is_taken_up(void **state)
 {
@@ -287,6 +333,10 @@ main(void)
 		cmocka_unit_test(every_job_is_taken_up_as_it_was),
 		cmocka_unit_test(
 		    an_end_is_on_record_once_wherever_it_was_killed),
+		cmocka_unit_test(
+		    every_end_that_was_kept_from_disk_is_recorded),
+		cmocka_unit_test(
+		    a_lost_autostart_is_made_again_as_old_jobs_expire),
 		cmocka_unit_test(what_is_counted_of_a_domain_is_taken_up),
 		cmocka_unit_test(
 		    a_full_journal_refuses_new_jobs_and_forgets_old_ones),

@@ -166,6 +166,29 @@ drained_comes_after_three_seconds_at_most(void **state)
 }
 
 static void
+a_console_that_is_about_to_come_is_waited_for_and_read(void **state)
+{
+	const struct wire_grant how = { .from = 0 };
+	struct rig_guest web;
+	struct rig_view view;
+	struct rig rig;
+
+	(void)state;
+	rig_start(&rig);
+	rig_guest(&web, "alice", "web");
+	/* Somebody saw it before we were restarted. */
+	rig_grant(&rig, &view, &web, "alice", how);
+	drain(&rig);
+	/* Its first word to the broker is that the console is there. */
+	rig_boot(&rig, &web);
+	rig_print(&web, "last words");
+	rig_see_text(&view, "last words");
+	assert_drained(&rig);
+	rig_view_free(&view);
+	rig_close(&rig, &web);
+}
+
+static void
 drained_comes_at_once_without_a_console(void **state)
 {
 	struct rig_guest web;
@@ -337,6 +360,55 @@ H12_a_ring_that_is_cut_short_ends_nothing(void **state)
 	rig_guest_free(&web);
 	rig_guest_free(&db);
 	rig_stop(&rig);
+}
+
+static void
+bytes_that_died_with_the_daemon_are_marked_as_missing(void **state)
+{
+	struct rig_guest web;
+	struct rig_view view;
+	struct wire_pty died;
+	struct rig rig;
+
+	(void)state;
+	rig_start(&rig);
+	rig_guest(&web, "alice", "web");
+	rig_boot(&rig, &web);
+	rig_attach(&rig, &view, &web, "alice");
+	assert_works(&web, &view);
+	died = web.pty;
+	died.flags = WIRE_PTY_DIED;
+	rig_send(rig.watch, WIRE_PTY_DROP, &died, NULL, 0);
+	rig_see_event(&view, "lines may be missing here");
+	/* Also when it was noticed already that the console hung up. */
+	rig_send(rig.watch, WIRE_PTY_DROP, &died, NULL, 0);
+	rig_see_event(&view, "lines may be missing here");
+	rig_view_free(&view);
+	rig_close(&rig, &web);
+}
+
+static void
+who_was_away_when_bytes_died_is_told_when_back(void **state)
+{
+	const struct wire_grant how = { .from = 8 };
+	struct rig_guest web;
+	struct rig_view view, back;
+	struct wire_pty died;
+	struct rig rig;
+
+	(void)state;
+	rig_open_view(&rig, &web, &view);
+	rig_print(&web, "8 bytes.");
+	rig_see_text(&view, "8 bytes.");
+	died = web.pty;
+	died.flags = WIRE_PTY_DIED;
+	rig_send(rig.watch, WIRE_PTY_DROP, &died, NULL, 0);
+	rig_see_event(&view, "lines may be missing here");
+	rig_grant(&rig, &back, &web, "alice", how);
+	rig_see_event(&back, "lines may be missing here");
+	rig_view_free(&view);
+	rig_view_free(&back);
+	rig_close(&rig, &web);
 }
 
 static void
@@ -581,6 +653,8 @@ main(void)
 		cmocka_unit_test(a_viewer_without_the_grant_never_writes),
 		cmocka_unit_test(drained_is_half_a_second_of_silence),
 		cmocka_unit_test(drained_comes_after_three_seconds_at_most),
+		cmocka_unit_test(
+		    a_console_that_is_about_to_come_is_waited_for_and_read),
 		cmocka_unit_test(drained_comes_at_once_without_a_console),
 		cmocka_unit_test(a_ring_of_another_stream_is_not_shared),
 		cmocka_unit_test(
@@ -589,6 +663,10 @@ main(void)
 		cmocka_unit_test(
 		    H12_a_bad_ring_costs_the_ring_and_not_the_console),
 		cmocka_unit_test(H12_a_ring_that_is_cut_short_ends_nothing),
+		cmocka_unit_test(
+		    bytes_that_died_with_the_daemon_are_marked_as_missing),
+		cmocka_unit_test(
+		    who_was_away_when_bytes_died_is_told_when_back),
 		cmocka_unit_test(a_dropped_console_is_let_go_with_its_lock),
 		cmocka_unit_test(
 		    E08_a_malformed_frame_ends_its_viewer_and_nobody_else),

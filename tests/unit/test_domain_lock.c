@@ -66,6 +66,24 @@ D07_a_console_that_xl_console_reads_is_not_taken(void **state)
 }
 
 static void
+the_lock_of_a_domain_that_is_no_more_goes_if_it_is_ours(void **state)
+{
+	int ours, other;
+
+	(void)state;
+	ours = hold("xenconsole.7", "vpsh\n");
+	other = hold("xenconsole.8", "4711\n");
+	lock_console_sweep(".", 7);
+	lock_console_sweep(".", 8);
+	lock_console_sweep(".", 9);
+	lock_console_sweep("./there/is/none", 7);
+	assert_int_equal(access("xenconsole.7", F_OK), -1);
+	assert_int_equal(access("xenconsole.8", F_OK), 0);
+	close(ours);
+	close(other);
+}
+
+static void
 D07_xl_console_cannot_take_what_we_hold(void **state)
 {
 	int fd = -1, other;
@@ -320,6 +338,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    the_lock_of_a_domain_that_is_no_more_goes_if_it_is_ours,
+		    enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    D07_a_console_that_xl_console_reads_is_not_taken, enter,
 		    leave),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -203,6 +204,33 @@ only_what_a_dead_writer_left_is_swept(void **state)
 }
 
 static void
+what_the_living_are_writing_is_not_swept(void **state)
+{
+	char mine[32], dead[32];
+	siginfo_t info;
+	pid_t pid;
+
+	(void)state;
+	(void)text_format(mine, sizeof(mine), ".db.%d", (int)getpid());
+	put(mine, "");
+	if ((pid = fork()) == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT),
+	    0);
+	/* Above what the kernel gives anybody. */
+	put(".web.2147483647", "");
+	put(".a.b", "");
+	(void)text_format(dead, sizeof(dead), ".host.%d", (int)pid);
+	put(dead, "");
+	record_sweep(".", NULL);
+	assert_int_equal(access(mine, F_OK), 0);
+	assert_int_equal(access(".a.b", F_OK), 0);
+	assert_int_equal(access(".web.2147483647", F_OK), -1);
+	assert_int_equal(access(dead, F_OK), -1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void
 an_intent_can_be_forgotten_twice(void **state)
 {
 	struct intent intent = { .mode = INTENT_NORMAL };
@@ -274,6 +302,8 @@ main(void)
 		cmocka_unit_test(a_line_that_does_not_fit_is_no_value),
 		cmocka_unit_test_setup_teardown(
 		    only_what_a_dead_writer_left_is_swept, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    what_the_living_are_writing_is_not_swept, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    an_intent_can_be_forgotten_twice, enter, leave),
 		cmocka_unit_test_setup_teardown(

@@ -53,7 +53,7 @@ static void
 a_result_is_read_as_it_was_written(void **state)
 {
 	struct result result = { .op = WIRE_OP_START,
-		.err = VPSH_ERR_MEMORY, .number = 512 }, back;
+		.err = VPSH_ERR_MEMORY, .number = 512, .youngest = 313 }, back;
 	struct stat st;
 
 	(void)state;
