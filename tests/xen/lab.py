@@ -165,7 +165,7 @@ def boot_and_remember():
     host = lab.machine
     image.put(STATE, json.dumps({
         "pid": host.pid, "born": host.born, "port": host.port,
-        "folder": host.folder}))
+        "folder": host.folder, "image": host.image}))
     for who in ("root",) + world.CUSTOMERS:
         print(" ".join(lab.argv(who, shared=False)))
     return 0

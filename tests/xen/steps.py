@@ -2,6 +2,7 @@
 """What the tests on real Xen have in common."""
 import re
 import shlex
+import time
 
 import harness
 import world
@@ -104,6 +105,8 @@ def leave(tty):
 
 def grub_answers(tty, word):
     """Type at a guest that is GRUB, and see that it listened."""
+    # What was typed in an earlier boot is shown as well, and no answer.
+    word += "-%x" % (time.monotonic_ns() >> 20)
     tty.send("\r")
     tty.expect(GRUB_PROMPT, 30)
     tty.send("echo [%s]\r" % word)
@@ -119,8 +122,11 @@ def grub_answers_again(tty, word):
 def linux_answers(lab):
     """A terminal on the guest with Linux, when that has booted."""
     tty = connect(lab, "alice", "linux")
-    tty.send("\r")
-    tty.expect(GUEST_PROMPT, 60)
+    number = domid(lab, "alice-linux")
+    # What was said in earlier boots may be shown as well.
+    tty.send("echo domain-$((%d + 1))\r" % (number - 1))
+    tty.expect(rb"\ndomain-%d\r" % number, 60)
+    tty.expect(GUEST_PROMPT, 30)
     return tty
 
 

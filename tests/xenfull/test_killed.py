@@ -17,12 +17,12 @@ ALL = r"pkill -9 -x 'vpshd|vpsh-broker|vpsh-console|vpsh-domain'"
 
 # point, command, guest, exit code of its client, is the guest up at the end?
 WHERE = (
-    ("start-intent", "start linux", "linux", 1, False),
-    ("start-created", "start linux", "linux", 1, False),
+    ("start-intent", "start script", "script", 1, False),
+    ("start-created", "start script", "script", 1, False),
     ("start-console", "start web", "web", 1, False),
-    ("start-unpaused", "start linux", "linux", 0, True),
-    ("stop-silent", "destroy linux --yes", "linux", 1, True),
-    ("stop-destroyed", "destroy linux --yes", "linux", 0, False),
+    ("start-unpaused", "start script", "script", 0, True),
+    ("stop-silent", "destroy script --yes", "script", 1, True),
+    ("stop-destroyed", "destroy script --yes", "script", 0, False),
     ("stop-gone", "reset web --yes", "web", 1, False),
     ("worker-result", "start web", "web", 0, True),
 )
@@ -62,7 +62,7 @@ def leftovers(lab):
     found += ["node of %s" % d
               for d in lab.root("xenstore-list /local/domain").split()
               if d != "0" and d not in domids]
-    if "alice-linux" not in domains:
+    if "alice-script" not in domains:
         found += lab.root("losetup -ln -O BACK-FILE").split()
     found += re.findall(r"mode (?:creating|restarting)", lab.root(
         "cat /var/lib/vpsh/intent/* 2>/dev/null; true"))
