@@ -10,6 +10,7 @@ import world
 GUEST_PROMPT = rb"guest# "
 GRUB_PROMPT = rb"grub> "
 LEAVE = b"\x1d"
+STATES = "off|starting|running|paused|stopping|crashed|saved|unknown"
 
 
 def show(done):
@@ -31,8 +32,9 @@ def listed(lab, account):
     """What `list` says: {guest: state}."""
     rows = ask(lab, account, "list").stdout.splitlines()
     assert rows and rows[0].split()[:2] == ["NAME", "STATE"], rows
-    # Notes below the table begin with "NAME:".
-    return dict(re.findall(r"(?m)^([a-z0-9-]+) +(\w+) ", "\n".join(rows[1:])))
+    # Notes below the table, as "web is held ...", begin with a name, too.
+    return dict(re.findall(r"(?m)^([a-z0-9-]+) +(%s) " % STATES,
+                           "\n".join(rows[1:])))
 
 
 def status(lab, account, guest):

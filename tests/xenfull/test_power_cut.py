@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""The host itself loses power, and boots again."""
+"""The host itself loses power, and boots again.
+
+Its machine ends with it, also one that was left running: see power_cut().
+"""
 import harness
 import steps
 
@@ -15,7 +18,7 @@ def test_after_a_power_cut_guests_are_as_they_were(lab):
     # xendomains starts its own: shown as they are, and left alone.
     lab.root("mkdir -p /etc/xen/auto; "
              "ln -sf /etc/xen/bob-db.cfg /etc/xen/auto/")
-    boots = {"web": steps.status(lab, "alice", "web").get("boot")}
+    boot = steps.status(lab, "alice", "web")["boot"]
     try:
         lab.power_cut()
         harness.wait_until(
@@ -30,8 +33,7 @@ def test_after_a_power_cut_guests_are_as_they_were(lab):
         assert steps.status(lab, "bob", "db")["managed"] == "elsewhere"
         for customer, guest in (("alice", "web"), ("bob", "shop")):
             assert "managed" not in steps.status(lab, customer, guest)
-        assert boots["web"] != steps.status(lab, "alice", "web").get(
-            "boot", "none")
+        assert steps.status(lab, "alice", "web")["boot"] != boot
         # Each once, whatever happens to vpsh afterwards.
         before = lab.domains()
         lab.root("systemctl kill -s KILL vpshd")
