@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
 	{ "sysrq", RIGHT_SYSRQ, true, false, true },
 	{ "console", RIGHT_CONSOLE, true, false, false },
 	{ "log", RIGHT_LOG, true, false, false },
+	{ "job", RIGHT_ANY, false, false, false },
 	{ "why", RIGHT_ANY, false, false, false },
 	{ "whoami", RIGHT_ANY, false, false, false },
 };

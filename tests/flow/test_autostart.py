@@ -414,7 +414,8 @@ def test_everything_dies_before_the_host_is_served():
     watcher = stopped(host, "watcher-host")
     for name, pid in list(host.children().items()):
         if pid != watcher:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     host.kill("vpshd")
     os.kill(watcher, signal.SIGKILL)
     host.processes.pop("vpshd").wait()
