@@ -49,9 +49,22 @@ static const int child_caps[] = {
 	CAP_NET_BIND_SERVICE, CAP_NET_BROADCAST	/* a vif script's dnsmasq */
 };
 
+/* Where operators leave word that the broker cannot: domain/asked.h. */
+static void
+prepare_asked(const char *run, gid_t operators)
+{
+	char path[PATH_MAX];
+
+	(void)text_format(path, sizeof(path), "%s/asked", run);
+	if ((mkdir(path, 0700) == -1 && errno != EEXIST) ||
+	    lchown(path, (uid_t)-1, operators) == -1 ||
+	    chmod(path, 01730) == -1)
+		fatal("cannot make %s: %m", path);
+}
+
 /* The run-time folders, unless tmpfiles.d made them, and our lock. */
 static void
-prepare_run(struct vpshd *d, const char *run)
+prepare_run(struct vpshd *d, const char *run, gid_t operators)
 {
 	static const char *const folders[] = { "", "/ring", "/lock" };
 	char path[PATH_MAX];
@@ -63,6 +76,7 @@ prepare_run(struct vpshd *d, const char *run)
 		if (mkdir(path, i == 0 ? 0755 : 0700) == -1 && errno != EEXIST)
 			fatal("cannot make %s: %m", path);
 	}
+	prepare_asked(run, operators);
 	(void)text_format(path, sizeof(path), "%s/vpshd.lock", run);
 	/* Held until we exit, through every renewal. */
 	if (d->renewed_ms == 0)
@@ -155,6 +169,7 @@ main(int argc, char **argv)
 	static struct vpshd d;
 	char run[PATH_MAX - 32];
 	struct group *g;
+	gid_t operators;
 
 	d.libexec = VPSH_LIBEXEC;
 	if (!options(&d, argc, argv)) {
@@ -165,15 +180,16 @@ main(int argc, char **argv)
 	/* 1. What the start-up needs, the descriptors that stay first. */
 	log_open("vpshd", true);
 	g = geteuid() == 0 ? getgrnam("vpsh-operator") : NULL;
+	operators = g != NULL ? g->gr_gid : getegid();
 	fd_close_from(d.renewed_ms == 0 ? VPSHD_LOCK : VPSHD_KEPT_END);
 	renew_init(&d);
 	umask(022);
 	if (text_format(run, sizeof(run), "%s%s", d.prefix != NULL ?
 	    d.prefix : "", VPSH_RUN) == -1)
 		fatal("%s: too long", d.prefix);
-	prepare_run(&d, run);
+	prepare_run(&d, run, operators);
 	if (d.renewed_ms == 0)
-		doors(run, g != NULL ? g->gr_gid : getegid(), true);
+		doors(run, operators, true);
 	log_open("vpshd", d.prefix != NULL);
 	point_open(d.prefix);
 	process_init(&d, run);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -77,14 +81,43 @@ ask(struct operate *op, int fd, uint32_t type, const struct wire_operate *what)
 }
 
 /*
+ * Leave word where the broker cannot: what it passes on is not believed
+ * without.  Every try uses one up; see domain/asked.h.
+ */
+static int
+leave_word(
+    const struct ctl *ctl, const char *verb, const char *guest, char *path)
+{
+	char *slash;
+	int fd;
+
+	if (text_format(path, PATH_MAX, "%s%s/asked/%s:%s", ctl->prefix,
+		VPSH_RUN, verb, guest) == -1) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	slash = strchr(strrchr(path, ':'), '/');
+	if (slash != NULL)
+		*slash = ':';
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
+	if (fd == -1)
+		return -1;
+	fd_close(&fd);
+	return 0;
+}
+
+/*
  * The broker or a worker may die meanwhile, and are soon back.  Each of these
  * may be asked for twice: the second finds what is done.
  */
 static int
-operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what)
+operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what,
+    const char *word)
 {
 	struct operate op = { .report = &ctl->report };
-	char why[PATH_MAX + 200];
+	char why[PATH_MAX + 200], path[PATH_MAX];
 	bool answered = false, told = false;
 	int fd, tries = 0;
 
@@ -99,6 +132,13 @@ operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what)
 		fd = service_await(ctl, ANSWER_S, &told, why, sizeof(why));
 		if (fd == -1)
 			return report_service(op.report, "%s", why);
+		if (word != NULL &&
+		    leave_word(ctl, word, what->guest, path) == -1) {
+			fd_close(&fd);
+			return report_service(op.report,
+			    "%s cannot be made: %s. Nothing was done.", path,
+			    strerror(errno));
+		}
 		op.again = false;
 		op.last = ++tries == TRIES;
 		answered = ask(&op, fd, type, what);
@@ -107,6 +147,8 @@ operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what)
 		answered |= *what->guest != '\0' && op.done + op.failed > 0;
 	} while ((!answered || op.again) && !op.last);
 	report_end(op.report, ']');
+	if (word != NULL)
+		(void)unlink(path);
 	if (op.done + op.failed == 0 && !answered)
 		return report_service(op.report,
 		    "the broker broke off without an answer. What it began it "
@@ -204,7 +246,7 @@ operate_adopt_run(struct ctl *ctl, const struct ctl_call *call)
 	if (call->nargs == 1 &&
 	    (code = take_guest(ctl, call->args[0], &what)) != CTL_OK)
 		return code;
-	return operate(ctl, WIRE_ADOPT, &what);
+	return operate(ctl, WIRE_ADOPT, &what, NULL);
 }
 
 int
@@ -218,26 +260,27 @@ operate_hold_run(struct ctl *ctl, const struct ctl_call *call)
 		CTL_OK ||
 	    (code = take_for(ctl, ctl_value(call, "--for"), &what)) != CTL_OK)
 		return code;
-	return operate(ctl, WIRE_HOLD, &what);
+	return operate(ctl, WIRE_HOLD, &what, NULL);
 }
 
 static int
-one_guest(struct ctl *ctl, const struct ctl_call *call, uint32_t type)
+one_guest(struct ctl *ctl, const struct ctl_call *call, uint32_t type,
+    const char *word)
 {
 	struct wire_operate what = { .guest = "" };
 	int code = take_guest(ctl, call->args[0], &what);
 
-	return code == CTL_OK ? operate(ctl, type, &what) : code;
+	return code == CTL_OK ? operate(ctl, type, &what, word) : code;
 }
 
 int
 operate_release_run(struct ctl *ctl, const struct ctl_call *call)
 {
-	return one_guest(ctl, call, WIRE_RELEASE);
+	return one_guest(ctl, call, WIRE_RELEASE, "release");
 }
 
 int
 operate_forget_run(struct ctl *ctl, const struct ctl_call *call)
 {
-	return one_guest(ctl, call, WIRE_FORGET_SAVED);
+	return one_guest(ctl, call, WIRE_FORGET_SAVED, "forget-saved");
 }

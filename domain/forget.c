@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "domain/asked.h"
 #include "domain/forget.h"
 #include "domain/job.h"
 #include "domain/torn.h"
@@ -93,6 +94,9 @@ forget_run(struct job *job)
 		    " is being saved or moved at this moment",
 		    domain.domid);
 	saved = forget_is_saved(&job->paths, job->guest.domain, path);
+	if (!asked_take(job, "forget-saved"))
+		return job_end(job, VPSH_ERR_DENIED, "no operator has asked "
+		    "for that: %s is as it was", job->guest.domain);
 	/* First what is only ours, then what the watcher looks at. */
 	if (forget_image(&job->paths, job->guest.domain) == -1 ||
 	    bring_back(job, &away) == -1)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "domain/asked.h"
 #include "domain/hold.h"
 #include "domain/job.h"
 
@@ -133,6 +134,9 @@ hold_release(struct job *job)
 	bool held;
 
 	held = hold_load(job->paths.holds, job->guest.domain, &hold);
+	if (!asked_take(job, "release") && held)
+		return job_end(job, VPSH_ERR_DENIED, "no operator has asked "
+		    "for that: %s stays held", job->guest.domain);
 	if (hold_remove(job->paths.holds, job->guest.domain) == -1)
 		return job_end(job, VPSH_ERR_FAILED,
 		    "the hold cannot be removed below %s: %s",

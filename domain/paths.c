@@ -23,6 +23,7 @@ paths_init(struct paths *paths, const char *prefix)
 		{ paths->locks, VPSH_RUN "/lock" },
 		{ paths->results, VPSH_RUN "/result" },
 		{ paths->torn, VPSH_RUN "/torn" },
+		{ paths->asked, VPSH_RUN "/asked" },
 		{ paths->console_locks, "/var/lock" },
 		{ paths->xl, "/usr/sbin/xl" },
 		{ paths->sys, "/sys" },

@@ -14,6 +14,8 @@ import test_worker
 
 ZERO = test_worker.ZERO
 OFF, RUNS, PAUSED, NOT_BEGUN = 0, 1, 2, 8
+# What a worker does only when an operator has left word of it.
+WORDS = {frames.RELEASE: "release", frames.FORGET_SAVED: "forget-saved"}
 
 
 class Host(test_worker.Host):
@@ -52,7 +54,9 @@ exec %s "$@"
             return int(path.rsplit(".", 1)[1])
         return None
 
-    def begin(self, op, guest="web", uuid=ZERO, job=None, **more):
+    def begin(self, op, guest="web", uuid=ZERO, job=None, word=True, **more):
+        if word and op in WORDS:
+            self.leave_word(WORDS[op])
         job = job or self.new_job()
         process, channel = self.domain_program("run", frames.BROKER)
         run = frames.Run(job[0], op, 0, job[1], b"alice", guest.encode(),
@@ -90,6 +94,14 @@ exec %s "$@"
     def forget_stops(self):
         for path in glob.glob(self.path("run/vpsh/points/*")):
             os.unlink(path)
+
+    def leave_word(self, verb, guest="alice:web"):
+        """What vpshctl leaves for the worker beside the broker's request."""
+        self.folder("run/vpsh/asked")
+        path = self.path("run/vpsh/asked", verb + ":" + guest)
+        with open(path, "w"):
+            pass
+        return path
 
     def ask_worker(self, op, job=None, **more):
         job = job or self.new_job()

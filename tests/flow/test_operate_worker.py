@@ -170,6 +170,39 @@ def test_a_held_guest_is_not_booted_by_anybody():
 
 
 @harness.deadline(60)
+def test_a_broker_cannot_release_or_forget_by_itself():
+    host = new_host()
+    image = host.path("var/lib/xen/save/alice-web")
+    is_result(hold(host), "ok")
+    host.write("var/lib/xen/save/alice-web", "image")
+
+    def refused():
+        for op in (frames.RELEASE, frames.FORGET_SAVED):
+            is_result(host.ask_worker(op, word=False), "denied",
+                      text="no operator")
+        is_result(host.ask_worker(frames.START), "held")
+    refused()
+    # Word of another guest, of another request, or of long ago.
+    words = [host.leave_word(verb, guest) for verb, guest in (
+        ("release", "alice:db"), ("forget-saved", "alice-db"),
+        ("hold", "alice:web"))]
+    old = host.leave_word("release")
+    os.utime(old, (time.time() - 3600,) * 2)
+    refused()
+    assert not os.path.exists(old)
+    assert all(os.path.exists(w) for w in words)
+    # Once, under either of its names.
+    for name in ("alice:web", "alice-web"):
+        host.leave_word("release", name)
+        is_result(host.ask_worker(frames.RELEASE, word=False), "ok", 0)
+        is_result(hold(host), "ok")
+        refused()
+    host.leave_word("forget-saved", "alice-web")
+    is_result(host.ask_worker(frames.FORGET_SAVED, word=False), "ok", 0,
+              image)
+
+
+@harness.deadline(60)
 def test_a_restart_cut_short_and_held_goes_on_when_it_is_released():
     host = new_host()
     for point in ("stop-gone", "start-created"):
