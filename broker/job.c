@@ -490,6 +490,7 @@ job_end(struct job *job, int err, long long value)
 	evtimer_del(job->timer);
 	channel_free(job->worker);
 	job->worker = NULL;
+	job->phase = 0;
 	if (creating)
 		b->jobs.creating--;
 	job_release(job);

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "broker/broker.h"
 #include "broker/operate.h"
+#include "wire/err.h"
 
 #define OPERATORS_MAX	8
 #define SESSIONS_MAX	4096	/* more than there can be connections */
@@ -268,6 +270,21 @@ operator_new(struct broker *b, int fd, const struct peer *peer)
 	stay(o, QUIET_MS);
 }
 
+/* Whoever is not to wait is told so; one that only hangs up comes back. */
+static void
+turn_away(int fd, const struct peer *peer, int err, const char *why)
+{
+	struct wire_did did = { .err = err };
+	char unread[1];
+
+	log_warn("uid %ld, pid %ld: not let in as an operator: %s",
+	    (long)peer->uid, (long)peer->pid, why);
+	(void)text_copy(did.text, sizeof(did.text), why);
+	(void)recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
+	(void)wire_send(fd, WIRE_DID, 0, &did, NULL, 0);
+	fd_close(&fd);
+}
+
 static void
 on_accept(evutil_socket_t listener, short what, void *arg)
 {
@@ -296,14 +313,13 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	good = account_of(b, peer.uid) == NULL || peer.uid == b->single_uid;
 	if (!good)
 		record(b, &peer, "connect", "deny");
-	if (!good || b->operators.count >= OPERATORS_MAX) {
-		log_warn("uid %ld, pid %ld: not let in as an operator: %s",
-		    (long)peer.uid, (long)peer.pid,
-		    good ? "too many at once" : "it is a customer's account");
-		fd_close(&fd);
-		return;
-	}
-	operator_new(b, fd, &peer);
+	if (!good)
+		turn_away(fd, &peer, VPSH_ERR_DENIED,
+		    "it is a customer's account");
+	else if (b->operators.count >= OPERATORS_MAX)
+		turn_away(fd, &peer, VPSH_ERR_SESSIONS, "too many at once");
+	else
+		operator_new(b, fd, &peer);
 }
 
 static void

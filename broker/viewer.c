@@ -6,7 +6,7 @@
 #include "broker/broker.h"
 #include "broker/operation.h"
 
-#define CONSOLES_PER_MINUTE	30
+#define CONSOLES_MORE	5	/* than of each power verb: it harms nobody */
 
 struct viewer {
 	TAILQ_ENTRY(viewer)	 link;	/* viewers.list */
@@ -205,7 +205,7 @@ viewer_attach(struct request *r)
 		return VPSH_ERR_BUSY;
 	}
 	r->args.number = state_domain_rate(b, d, RATE_CONSOLE,
-	    CONSOLES_PER_MINUTE);
+	    r->customer->limits.power * CONSOLES_MORE);
 	if (r->args.number != 0)
 		return VPSH_ERR_RATE;
 	if (fd_pair(pair) == -1)

@@ -10,10 +10,28 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "ctl/service.h"
+#include "wire/err.h"
 
 #define GREET_S	 15    /* a broker that is being restarted is soon back */
 #define AWAIT_MS 10000 /* and so is all of the service */
 #define RETRY_MS 200
+
+/*
+ * Its first frame.  A broker that turns us away says why before it hangs up;
+ * the end of its side may be what we see first.
+ */
+static bool
+first_frame(int fd, struct wire_msg *msg)
+{
+	struct wire_hello hello;
+
+	wire_hello(&hello, WIRE_ROLE_OPERATOR, NULL);
+	if (wire_send(fd, WIRE_HELLO, 0, &hello, NULL, 0) == -1 &&
+	    errno != EPIPE && errno != ECONNRESET)
+		return false;
+	return service_recv(fd, msg) ||
+	    (errno == ECONNRESET && service_recv(fd, msg));
+}
 
 /* Returns 0 or -1 with errno. */
 static int
@@ -24,26 +42,28 @@ greet(int fd, int answer_s, char *build)
 		0 };
 	const struct timeval answer = { answer_s, 0 };
 	static struct wire_msg msg;
-	struct wire_hello hello;
 
-	wire_hello(&hello, WIRE_ROLE_OPERATOR, NULL);
 	errno = 0;
-	msg.head.type = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &greeting,
-		sizeof(greeting)) == 0 &&
+		sizeof(greeting)) == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &greeting,
-		sizeof(greeting)) == 0 &&
-	    wire_send(fd, WIRE_HELLO, 0, &hello, NULL, 0) == 0 &&
-	    service_recv(fd, &msg) && msg.head.type == WIRE_HELLO &&
-	    wire_hello_version(&msg.u.hello) != 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer,
-		sizeof(answer)) == 0) {
+		sizeof(greeting)) == -1 ||
+	    !first_frame(fd, &msg)) {
+		if (errno == 0)
+			errno = ECONNRESET;
+		return -1;
+	}
+	if (msg.head.type == WIRE_DID)
+		errno = msg.u.did.err == VPSH_ERR_DENIED ? EPERM : EBUSY;
+	else if (msg.head.type != WIRE_HELLO ||
+	    wire_hello_version(&msg.u.hello) == 0)
+		errno = EPROTO;
+	else if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &answer,
+		     sizeof(answer)) == 0) {
 		if (build != NULL)
 			text_copy(build, WIRE_BUILD, msg.u.hello.build);
 		return 0;
 	}
-	if (errno == 0)
-		errno = msg.head.type == 0 ? ECONNRESET : EPROTO;
 	return -1;
 }
 
@@ -53,8 +73,12 @@ fault(int error)
 {
 	switch (error) {
 	case EACCES:
-	case EPERM:
 		return "it is for root and the group vpsh-operator";
+	case EPERM:
+		return "this is a customer's account, which is no operator's "
+		       "whatever groups it is in";
+	case EBUSY:
+		return "too many operators ask at once; try again";
 	case ENOENT:
 	case ECONNREFUSED:
 		return "is vpshd running?";
@@ -64,8 +88,7 @@ fault(int error)
 		return "the broker is of another version";
 	case EPIPE:
 	case ECONNRESET:
-		return "the broker hangs up: it is being restarted, has too "
-		       "many operators, or we are a customer";
+		return "the broker hangs up: is it being restarted?";
 	default:
 		return strerror(error);
 	}

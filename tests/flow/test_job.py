@@ -243,6 +243,28 @@ def test_a_paused_guest_is_destroyed_when_its_console_is_drained():
     assert worker.recv("GO").job == number
 
 
+def test_a_console_that_is_drained_too_late_moves_nothing():
+    host = Host().start()
+    client, other = host.client(), host.client()
+    host.tell()
+    client.ask("RESET", power("web", flags=frames.CONFIRMED))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    worker.send("PHASE", 0, frames.Phase(number, frames.PAUSED_PHASE, 1, UUID))
+    host.console.recv("DRAIN")
+    other.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    other.recv("JOB")
+    assert host.supervisor.recv("KILL").job == number
+    host.supervisor.send("WORKER_GONE", job=number)
+    assert client.recv("DONE").err == frames.ERR["failed"]
+    host.console.send("DRAINED", customer="alice", guest="web")
+    run, worker, number = host.worker()
+    assert run.op == frames.DESTROY and worker.silent(0.1)
+    host.tell("DOMAIN_GONE", reason=frames.POWEROFF)
+    host.result(worker, number)
+    assert other.recv("DONE").err == 0
+
+
 def test_without_a_console_server_nothing_waits_for_it():
     host = Host().start(console=False)
     client = host.client()

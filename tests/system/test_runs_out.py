@@ -316,13 +316,14 @@ def test_E08_sessions_that_pour_in_requests_do_not_take_all_memory():
     assert world.children()["vpsh-broker"] == broker
 
 
-def limit_memory(world, pid, kib):
+def limit_memory(pid, kib):
     """That much more than it has, None: as it was; as its own uid."""
     with open("/proc/%d/status" % pid) as f:
-        now = int(dict(line.split(":", 1) for line in f)["VmSize"].split()[0])
+        status = dict(line.split(":", 1) for line in f)
+    now, uid = (int(status[n].split()[0]) for n in ("VmSize", "Uid"))
     soft = str((now + kib) * 1024) if kib is not None else "536870912"
     harness.run(["prlimit", "--pid", str(pid), "--as=%s:" % soft], check=True,
-                preexec_fn=sim.becomes(world.uid))
+                preexec_fn=sim.becomes(uid))
 
 
 @harness.deadline(120)
@@ -334,7 +335,7 @@ def test_a_broker_without_memory_refuses_and_stays():
     tty = connect(world, "g1")
     broker = world.children()["vpsh-broker"]
     for kib in (0, 64, 512):
-        limit_memory(world, broker, kib)
+        limit_memory(broker, kib)
         clients = []
         with contextlib.suppress(OSError, AssertionError):
             while len(clients) < 60:
@@ -346,7 +347,7 @@ def test_a_broker_without_memory_refuses_and_stays():
         assert done.returncode in (0, 5, 7), done
         for client in clients:
             client.close()
-        limit_memory(world, broker, None)
+        limit_memory(broker, None)
         assert world.vpsh("list").returncode == 0
         assert world.children()["vpsh-broker"] == broker, world.said()
     answers(tty, "after")
