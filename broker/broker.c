@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "broker/broker.h"
@@ -51,6 +52,7 @@ console_closed(void *arg, const char *why)
 	channel_free(b->console);
 	b->console = NULL;
 	viewer_gone_all(b);
+	b->console_lost_ms = clock_ms();
 	run_console_lost(b);
 	broker_lost(b, why);
 }

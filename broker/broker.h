@@ -50,6 +50,7 @@ struct broker {
 	struct health		 health;
 	struct channel		*supervisor;
 	struct channel		*console;	/* NULL: not there */
+	int64_t			 console_lost_ms;	/* 0: never */
 	struct channel		*watcher;	/* NULL: not there */
 	uint64_t		 last_job;	/* newest worker's number */
 	struct accounts		 accounts;

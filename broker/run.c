@@ -55,7 +55,10 @@ console_is_ready(const struct job *job)
 	    memcmp(d->ready_uuid, job->at.uuid, WIRE_UUID) == 0;
 }
 
-/* A console server that has just come is soon told of its tty. */
+/*
+ * A console server that has just come is soon told of its tty, and one that
+ * has just gone is soon back.
+ */
 static bool
 console_is_due(const struct job *job)
 {
@@ -63,8 +66,10 @@ console_is_due(const struct job *job)
 
 	if (console_is_ready(job))
 		return false;
-	return channel_ready(b->console) ?
-	    clock_ms() - b->health.console_ms < YOUNG_MS : job->taken_up;
+	if (channel_ready(b->console))
+		return clock_ms() - b->health.console_ms < YOUNG_MS;
+	return job->taken_up || (b->console_lost_ms != 0 &&
+	    clock_ms() - b->console_lost_ms < YOUNG_MS);
 }
 
 static void
@@ -91,9 +96,8 @@ run_phase(struct job *job, const struct wire_phase *phase)
 	job->at = *phase;
 	job->phase = phase->phase;
 	follow_changed(b, job->domain);
-	if (job->phase == WIRE_PHASE_CREATED ?
-	    !channel_ready(b->console) || console_is_ready(job) :
-	    !channel_ready(b->console) && !console_is_due(job)) {
+	if ((!channel_ready(b->console) && !console_is_due(job)) ||
+	    (job->phase == WIRE_PHASE_CREATED && console_is_ready(job))) {
 		run_go(job);
 		return true;
 	}
@@ -406,13 +410,9 @@ void
 run_console_lost(struct broker *b)
 {
 	struct domain *d;
-	struct job *job;
 
 	TAILQ_FOREACH(d, &b->domains.list, link) {
 		memset(d->ready_uuid, 0, sizeof(d->ready_uuid));
 		d->ready_domid = 0;
 	}
-	TAILQ_FOREACH(job, &b->jobs.list, link)
-		if (job->phase != 0)
-			run_go(job);
 }

@@ -243,6 +243,28 @@ def test_a_paused_guest_is_destroyed_when_its_console_is_drained():
     assert worker.recv("GO").job == number
 
 
+def test_a_destroy_waits_for_a_console_server_that_has_just_gone():
+    host = Host().start()
+    client = host.client()
+    host.tell()
+    host.status(client)
+    client.ask("DESTROY", power("web", flags=frames.CONFIRMED))
+    client.recv("JOB")
+    run, worker, number = host.worker()
+    worker.send("PHASE", 0, frames.Phase(number, frames.PAUSED_PHASE, 1, UUID))
+    host.console.recv("DRAIN")
+    host.console.close()
+    assert worker.silent(0.2)
+    host.console = host.peer(frames.CONSOLE)
+    # It has not got the guest's tty yet, and so is silent.
+    host.console.send("DRAINED", customer="alice", guest="web")
+    assert worker.silent(0.2)
+    host.console.send("READY", 0, frames.Pty(b"alice", b"web", UUID, 1, 1, 0))
+    host.console.recv("DRAIN")
+    host.console.send("DRAINED", customer="alice", guest="web")
+    assert worker.recv("GO").job == number
+
+
 def test_a_console_that_is_drained_too_late_moves_nothing():
     host = Host().start()
     client, other = host.client(), host.client()

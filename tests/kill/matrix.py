@@ -148,6 +148,10 @@ def absent(case):
     if victim == "worker" and where in WITHOUT_WORKER and (
             where, first) != ("watcher-state", "start-intent"):
         return NO_WORKER
+    # It has taken the domain away, and has nothing to boot.
+    if (where, victim) == ("watcher-gone", "worker") and \
+            JOBS[job].after == "off":
+        return NO_WORKER
     if victim == "client" and JOBS[job].words is None:
         return NO_CLIENT
     return None
