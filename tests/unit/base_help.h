@@ -134,6 +134,17 @@ help_in_child(void (*body)(void), char *said, size_t size)
 	return status;
 }
 
+/* A file of that content, whatever it was before. */
+static inline void
+help_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
 /* What a child found wrong, with its place. */
 #define CHILD_ASSERT(c)                                               \
 	do {                                                          \

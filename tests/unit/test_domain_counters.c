@@ -43,11 +43,7 @@ leave(void **state)
 static void
 put(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_int_not_equal(fd, -1);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	help_file(path, text, 0644);
 }
 
 static void

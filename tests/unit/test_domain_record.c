@@ -39,11 +39,7 @@ leave(void **state)
 static void
 put(const char *name, const char *text)
 {
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_int_not_equal(fd, -1);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	help_file(name, text, 0600);
 }
 
 static void
