@@ -106,13 +106,15 @@ def leave(tty):
 
 
 def grub_answers(tty, word):
-    """Type at a guest that is GRUB, and see that it listened."""
+    """Type at a guest that is GRUB, and see that it listened.  Returns what
+    it was made to say."""
     # What was typed in an earlier boot is shown as well, and no answer.
     word += "-%x" % (time.monotonic_ns() >> 20)
     tty.send("\r")
     tty.expect(GRUB_PROMPT, 30)
     tty.send("echo [%s]\r" % word)
     tty.expect(rb"\n\r?\[%s\]" % word.encode(), 30)
+    return word
 
 
 def grub_answers_again(tty, word):

@@ -55,8 +55,8 @@ def test_D05_second_session_watches_and_takes_over(lab):
     second.expect(rb"\n\r?\[both\]", 30)
     second.send("w")
     second.expect(rb"you write now", 20)
-    steps.grub_answers(second, "second")
-    first.expect(rb"\n\r?\[second\]", 30)
+    word = steps.grub_answers(second, "second")
+    first.expect(rb"\n\r?\[%s\]" % word.encode(), 30)
     steps.leave(second)
 
 
@@ -88,6 +88,7 @@ def test_vpsh_restart_is_survived(lab):
     tty = steps.connect(lab, "alice", "web")
     steps.grub_answers(tty, "before")
     lab.root("systemctl kill -s KILL --kill-whom=main vpshd")
+    tty.expect(rb"\[web: back", 60)
     steps.grub_answers(tty, "after")
     steps.leave(tty)
 
