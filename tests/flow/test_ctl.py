@@ -413,8 +413,10 @@ def test_operators_beyond_eight_wait_for_nobody():
     there = [harness.FrameClient(path) for _ in range(8)]
     for client in there:
         assert client.hello(role=7)
-    ninth = harness.FrameClient(path)
-    assert ninth.recv()[0] == b""
+    ninth = frames.Client(path, greet=False)
+    assert ninth.recv("DID").err == frames.ERR["sessions"]
+    assert ninth.recv() is None
+    assert "too many operators" in ctl(world, "sessions", code=7).stderr
     there[0].close()
     harness.wait_until(
         lambda: harness.run([harness.program("vpshctl"), "-p", world.dir,
