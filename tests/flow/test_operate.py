@@ -49,6 +49,8 @@ class Operated(Host):
         self.door = os.path.join(self.dir, "run/vpsh/operator.sock")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.door)
+        # Where vpshctl leaves its word for the worker.
+        os.makedirs(os.path.join(self.dir, "run/vpsh/asked"), exist_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self.door)
             listener.listen(16)
@@ -379,6 +381,7 @@ def test_a_service_that_is_being_restarted_is_waited_for():
             assert broker.recv("HELLO").role == frames.OPERATOR
             broker.send("HELLO", 0, frames.hello(frames.BROKER, "new"))
             asked = broker.recv("RELEASE")
+            assert asked, process.popen.stderr.read()
             if lives:
                 broker.send("DID", asked.id, guest=b"alice/web",
                             text=b"web is released")
