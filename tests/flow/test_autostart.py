@@ -129,6 +129,12 @@ def booted(host, name):
     return domain.domid, domain.uuid, domain.pid
 
 
+def kill_children(host):
+    for pid in host.children().values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def reboot(host):
     power_off(host)
     host.start_vpsh()
@@ -182,8 +188,7 @@ def test_H02_coming_and_going_starts_and_stops_nothing():
     host.stop_vpsh()
     host.start_vpsh()
     runs(host, "db", "web")
-    for name in list(host.children()):
-        host.kill(name)
+    kill_children(host)
     host.kill("vpshd")
     host.processes.pop("vpshd").wait()
     host.start_vpsh()
@@ -376,9 +381,8 @@ def killed_at(name, who):
         with open(path) as f:
             assert "boot 2\n" in f.read(), path
     # That was all: nothing is left that would begin anew.
-    for word in list(host.children()):
-        host.kill(word)
-    harness.wait_until(lambda: len(host.children()) == 3, 15, "all are back")
+    kill_children(host)
+    harness.wait_until(lambda: host.whole(), 15, "all are back")
     runs(host, *names)
     assert started(host) == names
 

@@ -75,6 +75,9 @@ def test_processes_too_many_and_too_few_are_seen():
     host, check = new_host()
     stray = harness.Process(["/bin/cat", "-", host.dir],
                             stdin=subprocess.PIPE)
+    # For a moment it has no words yet.
+    harness.wait_until(lambda: any("/bin/cat" in f for f in check.findings()),
+                       what="the stray is seen")
     sees(check.findings(), "is nobody's", "/bin/cat")
     check.ours.add(stray.pid)
     assert check.settle(5) == []

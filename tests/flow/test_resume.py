@@ -484,7 +484,7 @@ def test_a_signal_while_the_console_is_away_restores_the_terminal():
         assert tty.expect_end(5) == 128 + number
         world.kill("vpshd", signal.SIGCONT)
         harness.wait_until(
-            lambda: len(world.children()) == 3 and
+            lambda: world.whole() and
             world.vpsh("list").returncode == 0, what="vpsh is back")
 
 

@@ -56,7 +56,7 @@ class Host(sim.SimHost):
         harness.wait_until(look, 20, "build %s answers; %s" % (
             wanted, self.said()))
         harness.wait_until(
-            lambda: len(self.children()) >= 3
+            lambda: self.whole()
             and "running" in self.vpsh("status", GUEST).stdout
             or not self.started, 20, "it sees its guest; " + self.said())
 
@@ -275,7 +275,7 @@ def upgrade_beside(host):
     reload(host)
     harness.wait_until(
         lambda: not before & set(host.children().values())
-        and len(host.children()) >= 3, 20, "new children; " + host.said())
+        and host.whole(), 20, "new children; " + host.said())
 
 
 def goes_on(host, client, worker, said):

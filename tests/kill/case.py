@@ -190,17 +190,9 @@ class Stage:
         pid = harness.wait_until(look, REACHED_S,
                                  "a process came to %s" % point)
         os.unlink(os.path.join(self.points, "%s.%d" % (point, pid)))
-        harness.wait_until(lambda: self.state(pid) in "TtXZ", 5,
+        harness.wait_until(lambda: sim.state_of(pid) in "TtXZ", 5,
                            "%d has stopped" % pid)
         return pid
-
-    @staticmethod
-    def state(pid):
-        try:
-            with open("/proc/%d/stat" % pid) as f:
-                return f.read().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return "X"
 
     def reach(self, point, client):
         where, first, dies = matrix.parts(point)
@@ -260,12 +252,12 @@ class Stage:
         elif victim == "xenconsoled":
             self.host.processes.pop("xenconsoled").wait()
         harness.wait_until(
-            lambda: all(self.state(pid) in "XZ" for pid in pids), 10,
+            lambda: all(sim.state_of(pid) in "XZ" for pid in pids), 10,
             "the killed are dead")
 
     def go_on(self, victim, stopped):
         """Who is not restarted by anybody else is restarted by us."""
-        alive = self.state(stopped) not in "XZ"
+        alive = sim.state_of(stopped) not in "XZ"
         worker = alive and stopped in self.workers()
         if alive and not worker:
             os.kill(stopped, signal.SIGCONT)

@@ -14,6 +14,7 @@ import re
 import sys
 
 import harness
+from sim import CHILDREN
 
 sys.path.insert(0, os.path.join(harness.TOP, "tests/flow"))
 import frames
@@ -120,7 +121,6 @@ def xenstore(host):
 # --- processes -------------------------------------------------------------
 
 HOST = ("simxen", "xenstored", "simdom0", "xenconsoled", "vpshd")
-CHILDREN = ("vpsh-broker", "vpsh-console", "vpsh-domain watch")
 
 
 def long_lived(host):

@@ -24,6 +24,7 @@ import harness
 ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8",
                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 HOST_UID, FIRST_UID = 47200, 47201
+CHILDREN = ("vpsh-broker", "vpsh-console", "vpsh-domain watch")
 
 RIGHTS = ("console", "view", "log", "start", "shutdown", "reboot", "destroy",
           "pause", "sysrq")
@@ -121,6 +122,15 @@ def listens(path):
     """Is somebody behind that socket? There is a file before there is."""
     with socket.socket(socket.AF_UNIX) as sock:
         return sock.connect_ex(path) == 0
+
+
+def state_of(pid):
+    """The letter that ps shows; X for one that is not there."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def host_uid():
@@ -342,7 +352,7 @@ class SimHost:
     def start_vpsh(self, **kwargs):
         self.start_vpshd(ready=lambda: os.path.exists(self.socket), **kwargs)
         harness.wait_until(
-            lambda: len(self.children()) == 3
+            lambda: self.whole()
             and self.vpsh("list", customer="alice").returncode == 0,
             20, "vpsh answers; " + self.said())
         return self
@@ -430,6 +440,11 @@ class SimHost:
                       ] = pid
         return found
 
+    def whole(self):
+        """Are all of them there? A worker would be one more, and a process
+        that has just been forked has not its own name yet."""
+        return set(CHILDREN) <= set(self.children())
+
     def kill(self, name, number=signal.SIGKILL):
         """A process of the host or of vpsh, by its name; its pid."""
         if name in self.processes:
@@ -475,10 +490,13 @@ class SimHost:
             pids = [int(p) for p in f.read().split()]
 
         def words_of(pid):
-            """Once it is no longer simxen itself."""
+            """Once it is no longer simxen itself. In between it has no
+            words; one that has died has none any more."""
             with open("/proc/%d/cmdline" % pid) as f:
                 words = f.read().split("\0")
-            return os.path.basename(words[0]) != "simxen" and words
+            if not words[0] and state_of(pid) in "ZX":
+                raise ProcessLookupError(pid)
+            return os.path.basename(words[0]) not in ("simxen", "") and words
         for pid in pids:
             with contextlib.suppress(OSError):
                 words = harness.wait_until(lambda: words_of(pid), 5,
