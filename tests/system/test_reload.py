@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """`systemctl reload vpshd` as root: what the supervisor executes itself as."""
 
+import contextlib
 import os
 import signal
 
@@ -9,6 +10,14 @@ from fixture import SHARED, read, status_of
 from test_processes import daemon, filtered
 
 CHILDREN = ("vpsh-broker", "vpsh-console")
+
+
+@contextlib.contextmanager
+def fixture(host):
+    """With a vpshd, also when an earlier test has killed it for good."""
+    if not host.vpshd.alive():
+        host.start_vpshd()
+    yield host
 
 
 def privilege(pid):

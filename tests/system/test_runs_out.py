@@ -320,10 +320,11 @@ def limit_memory(pid, kib):
     """That much more than it has, None: as it was; as its own uid."""
     with open("/proc/%d/status" % pid) as f:
         status = dict(line.split(":", 1) for line in f)
-    now, uid = (int(status[n].split()[0]) for n in ("VmSize", "Uid"))
+    now, uid, gid = (int(status[n].split()[0])
+                     for n in ("VmSize", "Uid", "Gid"))
     soft = str((now + kib) * 1024) if kib is not None else "536870912"
     harness.run(["prlimit", "--pid", str(pid), "--as=%s:" % soft], check=True,
-                preexec_fn=sim.becomes(uid))
+                user=uid, group=gid, extra_groups=[])
 
 
 @harness.deadline(120)
