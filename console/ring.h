@@ -54,6 +54,14 @@ struct ring_mark {
 	char		text[RING_MARK_TEXT];
 };
 
+/* The pty whose bytes these are; all zero when that is not known. */
+struct ring_tty {
+	uint64_t	rdev;		/* a free number is given out again */
+	int64_t		made_ns;
+	uint32_t	domid;
+	uint32_t	zero;
+};
+
 /* The file's first page.  Raise RING_VERSION when anything here changes. */
 #define RING_MAGIC	UINT64_C(0x474e495248535056)	/* "VPSHRING" */
 #define RING_VERSION	2
@@ -73,6 +81,7 @@ struct ring_head {
 	char		customer[WIRE_NAME];
 	char		guest[WIRE_NAME];
 	struct ring_mark marks[RING_MARKS];
+	struct ring_tty	tty;
 };
 
 /* Which numbers of stamps or marks are there and good. */

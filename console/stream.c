@@ -63,6 +63,8 @@ stream_gap(struct stream *stream, const char *text)
 	if (ring_ready(&stream->ring, stream->customer, stream->guest) == -1)
 		return;
 	stream->gap = stream->ring.marks.next + 1;
+	/* Said: no need to say it again when there is another pty. */
+	memset(&stream->ring.head->tty, 0, sizeof(stream->ring.head->tty));
 	mark_put(stream, text, false);
 }
 
@@ -263,7 +265,7 @@ stream_remember(struct stream *stream, int ring)
 }
 
 static bool
-pty_prepare(const struct stream *stream, int pty, dev_t *tty)
+pty_prepare(const struct stream *stream, int pty, struct ring_tty *tty)
 {
 	struct stat st;
 
@@ -273,8 +275,31 @@ pty_prepare(const struct stream *stream, int pty, dev_t *tty)
 		    stream->customer, stream->guest);
 		return false;
 	}
-	*tty = st.st_rdev;
+	memset(tty, 0, sizeof(*tty));
+	tty->rdev = st.st_rdev;
+	tty->made_ns = st.st_ctim.tv_sec * INT64_C(1000000000) +
+	    st.st_ctim.tv_nsec;
 	return true;
+}
+
+/*
+ * The console daemon was another one when this domain was last read, and
+ * what was unread went with it.  The watcher says so if it has seen that
+ * happen; there may have been none, and none of us.
+ */
+static void
+pty_compare(struct stream *stream, const struct wire_pty *who,
+    struct ring_tty *tty)
+{
+	const struct ring_head *head = stream->ring.head;
+
+	tty->domid = who->domid;
+	if (head->tty.made_ns != 0 && head->tty.domid == tty->domid &&
+	    (who->boot == 0 || head->boot == who->boot) &&
+	    memcmp(&head->tty, tty, sizeof(*tty)) != 0)
+		stream_gap(stream, "the host's console daemon was restarted; "
+				   "lines may be missing here");
+	stream->ring.head->tty = *tty;
 }
 
 /*
@@ -342,8 +367,8 @@ stream_open(struct stream *stream, const struct wire_pty *who, int pty,
     int lock, int ring)
 {
 	const bool expected = stream->fd != -1 || stream_expects(stream);
+	struct ring_tty tty;
 	bool renewed;
-	dev_t tty;
 
 	if (!pty_prepare(stream, pty, &tty) || ring_find(stream, ring) == -1) {
 		fd_close(&pty);
@@ -351,10 +376,11 @@ stream_open(struct stream *stream, const struct wire_pty *who, int pty,
 		return -1;
 	}
 	renewed = is_renewal(stream, who);
-	pty_replace(stream, renewed && tty == stream->tty);
+	pty_replace(stream, renewed && tty.rdev == stream->tty);
+	pty_compare(stream, who, &tty);
 	stream->fd = pty;
 	stream->lock = lock;
-	stream->tty = tty;
+	stream->tty = (dev_t)tty.rdev;
 	stream->pty = *who;
 	stream->closed = false;
 	stream->heard_ms = clock_ms();

@@ -426,6 +426,55 @@ a_killed_server_is_followed_by_one_that_goes_on(void **state)
 	free(noise);
 }
 
+/* A new server has that console, and a viewer who saw all up to from. */
+static void
+start_next(struct rig *rig, struct rig_guest *web, struct rig_view *view,
+    uint64_t from)
+{
+	rig_start(rig);
+	rig_grant(rig, view, web, "alice",
+	    (struct wire_grant){ .from = from, .may_write = 1 });
+	rig_hand_over(rig, web);
+}
+
+static void
+a_daemon_that_was_replaced_while_nobody_was_there_is_marked(void **state)
+{
+	struct rig_guest web;
+	struct rig_view view;
+	struct rig rig;
+	uint64_t next;
+
+	(void)state;
+	rig_open_view(&rig, &web, &view);
+	rig_print(&web, "before");
+	rig_see_text(&view, "before");
+	next = view.next;
+	rig_view_free(&view);
+	rig_kill(&rig);
+	/* It takes with it what nobody read; its successor has a new pty. */
+	rig_print(&web, "unread");
+	rig_halt(&web);
+	rig_openpty(&web);
+
+	start_next(&rig, &web, &view, next);
+	rig_see_event(&view, "lines may be missing here");
+	rig_print(&web, "after");
+	rig_see_text(&view, "after");
+	assert_int_equal(view.events, 1);
+	next = view.next;
+	rig_view_free(&view);
+	rig_kill(&rig);
+
+	/* And that was all. */
+	start_next(&rig, &web, &view, next);
+	rig_print(&web, "more");
+	rig_see_text(&view, "more");
+	assert_int_equal(view.events, 0);
+	rig_view_free(&view);
+	rig_close(&rig, &web);
+}
+
 /* The host was rebooted, and the rings with it. */
 static void
 who_saw_more_than_there_is_is_told_that_it_is_lost(void **state)
@@ -521,6 +570,8 @@ main(void)
 		    a_mark_comes_behind_the_bytes_that_were_before_it),
 		cmocka_unit_test(
 		    a_killed_server_is_followed_by_one_that_goes_on),
+		cmocka_unit_test(
+		    a_daemon_that_was_replaced_while_nobody_was_there_is_marked),
 		cmocka_unit_test(
 		    who_saw_more_than_there_is_is_told_that_it_is_lost),
 		cmocka_unit_test(a_log_ends_where_it_began_to_be_sent),
