@@ -194,13 +194,40 @@ class Stage:
                            "%d has stopped" % pid)
         return pid
 
-    def reach(self, point, client):
-        where, first, dies = matrix.parts(point)
+    def reach(self, case, client):
+        where, first, dies = matrix.parts(case.point)
         if first:
             before = self.stopped(first, client)
             self.arm(where)
             os.kill(before, signal.SIGKILL if dies else signal.SIGCONT)
-        return self.stopped(where, client)
+        stopped = self.stopped(where, client)
+        while self.comes_later(case, where):
+            self.arm(where)
+            os.kill(stopped, signal.SIGCONT)
+            stopped = self.stopped(where, client)
+        return stopped
+
+    def comes_later(self, case, where):
+        """A supervisor that stands still starts nobody: it comes to these
+        points several times, and not each time there is who the case is
+        about."""
+        if where == "supervisor-spawned":
+            # The first that a broker wants is who looks up accounts.
+            return not self.born(self.workers)
+        if where == "supervisor-welcome" and case.victim in CHILD:
+            return not self.born(
+                lambda: self.host.children().get(CHILD[case.victim]))
+        return False
+
+    def born(self, find):
+        """What it finds, when all who were forked have their own names."""
+        def named():
+            return not [pid for pid in self.host.child_pids()
+                        if sim.state_of(pid) not in "XZ"
+                        and os.path.basename(sim.words_of(pid)[0])
+                        in ("", "vpshd")]
+        harness.wait_until(named, 5, "all children have their own names")
+        return find()
 
     # --- killing ------------------------------------------------------------
 
@@ -400,7 +427,7 @@ class Stage:
                 "supervisor-spawned", "broker-spawned"):
             self.arm(HELD_UP)
         client = self.provoke(case.job)
-        stopped = self.reach(case.point, client)
+        stopped = self.reach(case, client)
         self.kill(case.victim, stopped, client)
         self.go_on(case.victim, stopped)
         if case.job == "saved":
@@ -408,8 +435,12 @@ class Stage:
         return self.judge(case, client, viewer, before)
 
     def saved(self, domid):
-        """xl has its image, and takes the domain away."""
+        """xl has its image, and takes the domain away. To write one takes
+        longer than any restart of ours."""
         self.host.wait_domain(DOMAIN, state="shutdown", reason="suspend")
+        harness.wait_until(
+            lambda: re.search(r"(?m)^state: +saved", self.host.vpsh(
+                "status", GUEST).stdout), SETTLE_S, "it is shown as saved")
         self.host.xl("destroy", str(domid))
         self.check.saved.add(DOMAIN)
 

@@ -133,6 +133,17 @@ def state_of(pid):
         return "X"
 
 
+def words_of(pid):
+    """Its command line; [""] of one that is being made, or is dead."""
+    with open("/proc/%d/cmdline" % pid) as f:
+        return f.read().split("\0")
+
+
+def children_of(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(p) for p in f.read().split()]
+
+
 def host_uid():
     """Whose processes a host is made of."""
     if os.geteuid() != 0:
@@ -426,16 +437,16 @@ class SimHost:
             [harness.program("vpsh"), "-p", self.dir, *words],
             preexec=becomes(self.uids[customer]), **kwargs)
 
+    def child_pids(self):
+        """vpshd's."""
+        return children_of(self.processes["vpshd"].pid)
+
     def children(self):
-        """vpshd's: {"vpsh-broker": pid, "vpsh-domain watch": pid, ...}."""
+        """{"vpsh-broker": pid, "vpsh-domain watch": pid, ...}."""
         found = {}
-        with open("/proc/%d/task/%d/children" % (
-                (self.processes["vpshd"].pid,) * 2)) as f:
-            pids = [int(p) for p in f.read().split()]
-        for pid in pids:
+        for pid in self.child_pids():
             with contextlib.suppress(OSError):
-                with open("/proc/%d/cmdline" % pid) as f:
-                    words = f.read().split("\0")
+                words = words_of(pid)
                 found[" ".join([os.path.basename(words[0])] + words[3:-1])
                       ] = pid
         return found
@@ -485,21 +496,18 @@ class SimHost:
 
     def guest_pids(self):
         """What plays them, by domid: the hypervisor's children."""
-        simxen, found = self.processes["simxen"].pid, {}
-        with open("/proc/%d/task/%d/children" % (simxen, simxen)) as f:
-            pids = [int(p) for p in f.read().split()]
+        found = {}
 
-        def words_of(pid):
+        def own_words(pid):
             """Once it is no longer simxen itself. In between it has no
             words; one that has died has none any more."""
-            with open("/proc/%d/cmdline" % pid) as f:
-                words = f.read().split("\0")
+            words = words_of(pid)
             if not words[0] and state_of(pid) in "ZX":
                 raise ProcessLookupError(pid)
             return os.path.basename(words[0]) not in ("simxen", "") and words
-        for pid in pids:
+        for pid in children_of(self.processes["simxen"].pid):
             with contextlib.suppress(OSError):
-                words = harness.wait_until(lambda: words_of(pid), 5,
+                words = harness.wait_until(lambda: own_words(pid), 5,
                                            "a guest runs")
                 if "-d" in words:
                     found[int(words[words.index("-d") + 1])] = pid
