@@ -260,11 +260,13 @@ run(struct again *again, enum attach_end *end)
 		broker_lost(again);
 		break;
 	case ATTACH_LATER:
+		/* The console may have come back since. */
+		last = give_up_at(again);
 		if (last != -1 && clock_ms() >= last)
 			again->err = again->state == AGAIN_ASK ?
 			    VPSH_ERR_CONSOLE :
 			    VPSH_ERR_SERVICE;
-		else
+		else if (again->next_ms != -1 && clock_ms() >= again->next_ms)
 			step(again);
 		break;
 	case ATTACH_NEWS:

@@ -54,6 +54,7 @@ clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_LEN])
 
 struct scene {
 	struct seat seat;
+	const char *path; /* of the broker, or NULL */
 	int viewer; /* the server's end */
 	int far;
 };
@@ -79,19 +80,23 @@ console_body(void *arg)
 	leave_the_test(scene);
 	memset(&session, 0, sizeof(session));
 	session.term = "xterm";
-	if (client_init(&session.client, "/nonexistent/broker", "") == -1)
+	if (client_init(&session.client,
+		scene->path != NULL ? scene->path : "/nonexistent/broker",
+		"") == -1)
 		return 1;
 	end = again_run(&again, &session, "web", 0, &attached, scene->far, 0);
 	return end == ATTACH_LOST ? 100 - again.err : 10 + (int)end;
 }
 
+/* A broker at that path, or none. */
 static void
-scene_open(struct scene *scene)
+scene_open_at(struct scene *scene, const char *path)
 {
 	struct wire_writer told = { .you = 1, .who = "alice" };
 	int pair[2];
 
 	memset(scene, 0, sizeof(*scene));
+	scene->path = path;
 	seat_open(&scene->seat);
 	assert_int_equal(fd_pair(pair), 0);
 	scene->viewer = pair[0];
@@ -102,6 +107,28 @@ scene_open(struct scene *scene)
 	assert_int_equal(wire_send_data(scene->viewer, WIRE_OUTPUT, 0, "hi", 2),
 	    0);
 	seat_see(&scene->seat, "hi");
+}
+
+static void
+scene_open(struct scene *scene)
+{
+	scene_open_at(scene, NULL);
+}
+
+/* For two minutes; what it says first is from that offset. */
+static void
+scene_works_on(struct scene *scene, uint64_t offset)
+{
+	int64_t begin = clock_ms();
+
+	while (clock_ms() - begin < 2 * AGAIN_FOR_MS) {
+		seat_forget(&scene->seat);
+		assert_int_equal(wire_send_data(scene->viewer, WIRE_OUTPUT,
+				     offset, "on", 2),
+		    0);
+		offset += 2;
+		seat_see(&scene->seat, "on");
+	}
 }
 
 static void
@@ -134,20 +161,65 @@ static void
 a_console_that_works_is_not_given_up_for_want_of_a_broker(void **state)
 {
 	struct scene scene;
-	int64_t begin;
 
 	(void)state;
 	scene_open(&scene);
-	begin = clock_ms();
-	while (clock_ms() - begin < 2 * AGAIN_FOR_MS) {
-		seat_forget(&scene.seat);
-		assert_int_equal(wire_send_data(scene.viewer, WIRE_OUTPUT, 2,
-				     "on", 2),
-		    0);
-		seat_see(&scene.seat, "on");
-	}
+	scene_works_on(&scene, 2);
 	seat_type(&scene.seat, "\035");
 	scene_close(&scene, 10 + ATTACH_LEFT);
+}
+
+/* A broker's answer to one client that asks for the console. */
+static bool
+grants(int client, int viewer)
+{
+	const struct wire_attached attached = { .may_write = 1 };
+	struct wire_hello hello;
+	struct wire_msg msg;
+
+	wire_hello(&hello, WIRE_ROLE_BROKER, NULL);
+	return rig_recv_any(client, &msg, WIRE_CLIENT_BROKER) > 0 &&
+	    wire_send(client, WIRE_HELLO, 0, &hello, NULL, 0) == 0 &&
+	    rig_recv_any(client, &msg, WIRE_CLIENT_BROKER) > 0 &&
+	    msg.head.type == WIRE_CONSOLE &&
+	    wire_send(client, WIRE_ATTACHED, msg.head.id, &attached, &viewer,
+		1) == 0;
+}
+
+static void
+a_console_that_came_back_is_not_given_up_later(void **state)
+{
+	struct wire_writer told = { .you = 1, .who = "alice" };
+	char dir[] = "/tmp/vpsh-again-XXXXXX", path[64];
+	int listener, client = -1, pair[2];
+	struct scene scene;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/broker", dir);
+	listener = fd_listen(path, 0600, getegid());
+	assert_int_not_equal(listener, -1);
+	scene_open_at(&scene, path);
+	fd_close(&scene.viewer);
+	seat_see(&scene.seat, "one moment]\r\n");
+	assert_int_equal(fd_pair(pair), 0);
+	do {
+		/* It lets go of one that answers too late. */
+		fd_close(&client);
+		rig_wait(listener, POLLIN);
+		client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	} while (!grants(client, pair[1]));
+	fd_close(&pair[1]);
+	scene.viewer = pair[0];
+	rig_send(scene.viewer, WIRE_WRITER, &told, NULL, 0);
+	seat_see(&scene.seat, "[web: back]\r\n");
+	scene_works_on(&scene, 2);
+	seat_type(&scene.seat, "\035");
+	scene_close(&scene, 10 + ATTACH_LEFT);
+	fd_close(&client);
+	fd_close(&listener);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void
@@ -315,6 +387,8 @@ main(void)
 		    a_console_that_never_comes_back_ends_after_a_minute),
 		cmocka_unit_test(
 		    a_console_that_works_is_not_given_up_for_want_of_a_broker),
+		cmocka_unit_test(
+		    a_console_that_came_back_is_not_given_up_later),
 		cmocka_unit_test(A18_a_hang_up_while_it_waits_ends_it_at_once),
 		cmocka_unit_test(old_keys_reach_nobody_and_that_is_said),
 		cmocka_unit_test(
