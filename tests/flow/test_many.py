@@ -18,7 +18,7 @@ import sim
 
 GUESTS = ["g%02d" % i for i in range(100)]
 ACTORS, FOLLOWERS, PEOPLE = 175, 15, 10
-SECONDS = 3
+SECONDS, ENOUGH = 3, 240        # so long at least, and so many requests
 LIMITS = "limits = { sessions = 400; power = 1000; };"
 STATES = {"off": frames.OFF, "running": frames.RUNNING,
           "paused": frames.PAUSED}
@@ -43,6 +43,7 @@ class Session:
         self.client = frames.Client(host.socket)
         self.chance = chance
         self.waits_for = None
+        self.wanted = 0         # what changes a guest
         self.outcomes = collections.Counter()
 
     def act(self, there):
@@ -60,6 +61,7 @@ class Session:
             fields = {}
         elif verb == "WHY":
             fields["verb"] = "start"
+        self.wanted += verb not in ("STATUS", "LIST", "WHY")
         self.waits_for = verb, guest, self.client.ask(verb, **fields)
 
     def take(self):
@@ -148,7 +150,7 @@ def drive(sessions, truth, chance):
     look, heard = 0, time.monotonic()
     while True:
         now = time.monotonic()
-        if now < end:
+        if now < end or sum(s.wanted for s in sessions) < ENOUGH:
             there = sorted(n for n, s in sessions[-1].states.items()
                            if s in (frames.RUNNING, frames.PAUSED))
             free = [s for s in sessions if s.waits_for is None]

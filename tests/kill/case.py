@@ -205,14 +205,27 @@ class Stage:
             self.arm(where)
             os.kill(stopped, signal.SIGCONT)
             stopped = self.stopped(where, client)
+        if self.is_after_accounts(case) and case.victim != "worker":
+            self.let_go(HELD_UP)
         return stopped
+
+    def let_go(self, point):
+        """Whoever was to stop there, or has, goes on."""
+        try:
+            os.unlink(os.path.join(self.points, point))
+        except FileNotFoundError:
+            os.kill(self.stopped(point, None), signal.SIGCONT)
+
+    @staticmethod
+    def is_after_accounts(case):
+        """A broker that has just begun wants accounts looked up first."""
+        return (case.job, case.point) == ("autostart", "supervisor-spawned")
 
     def comes_later(self, case, where):
         """A supervisor that stands still starts nobody: it comes to these
         points several times, and not each time there is who the case is
         about."""
-        if where == "supervisor-spawned":
-            # The first that a broker wants is who looks up accounts.
+        if self.is_after_accounts(case):
             return not self.born(self.workers)
         if where == "supervisor-welcome" and case.victim in CHILD:
             return not self.born(
@@ -423,8 +436,8 @@ class Stage:
             self.check.ours.add(viewer.process.pid)
         where, first, _ = matrix.parts(case.point)
         self.arm(first or where)
-        if case.victim == "worker" and where in (
-                "supervisor-spawned", "broker-spawned"):
+        if self.is_after_accounts(case) or case.victim == "worker" and (
+                where in ("supervisor-spawned", "broker-spawned")):
             self.arm(HELD_UP)
         client = self.provoke(case.job)
         stopped = self.reach(case, client)

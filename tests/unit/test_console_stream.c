@@ -438,7 +438,7 @@ start_next(struct rig *rig, struct rig_guest *web, struct rig_view *view,
 }
 
 static void
-a_daemon_that_was_replaced_while_nobody_was_there_is_marked(void **state)
+a_daemon_replaced_while_nobody_was_there_is_marked(void **state)
 {
 	struct rig_guest web;
 	struct rig_view view;
@@ -571,7 +571,7 @@ main(void)
 		cmocka_unit_test(
 		    a_killed_server_is_followed_by_one_that_goes_on),
 		cmocka_unit_test(
-		    a_daemon_that_was_replaced_while_nobody_was_there_is_marked),
+		    a_daemon_replaced_while_nobody_was_there_is_marked),
 		cmocka_unit_test(
 		    who_saw_more_than_there_is_is_told_that_it_is_lost),
 		cmocka_unit_test(a_log_ends_where_it_began_to_be_sent),
