@@ -74,7 +74,9 @@ def test_prefix_and_sysconfdir_reach_files_and_binaries():
     top = harness.temp_dir()
     build = harness.temp_dir()
     make("install", "DESTDIR=" + top, "B=" + build, "prefix=/opt/vpsh",
-         "sysconfdir=/opt/etc", "-j%d" % os.cpu_count())
+         "sysconfdir=/opt/etc", "-j%d" % os.cpu_count(),
+         # Quickly made: nobody runs it.
+         "CPPFLAGS=-U_FORTIFY_SOURCE", "CFLAGS=-O0 -g0")
     found = files(top)
     assert "/opt/vpsh/bin/vpsh" in found and "/opt/etc/vpsh/vpsh.conf" in found
     unit = content(top + "/opt/vpsh/lib/systemd/system/vpshd.service")
