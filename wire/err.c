@@ -181,6 +181,18 @@ static const struct outcome outcomes[] = {
 	    "{verb} of {guest} was not done: a disk of the host has no room "
 	    "left. Your guest and its disk are untouched. Try again later."
 	    HELP },
+	{ VPSH_ERR_CANCELLED, EXIT_FAILED, "cancelled",
+	    "{verb} of {guest} was cancelled before it did anything more; "
+	    "status {guest} shows how it is.[ Ref {ref}.]" },
+	{ VPSH_ERR_NO_CANCEL, EXIT_BUSY, "no-cancel",
+	    "{verb} of {guest} has begun already and cannot be cancelled any "
+	    "more; status {guest} shows how it is.[ Ref {ref}.]" },
+	{ VPSH_ERR_ZONE, EXIT_USAGE, "zone",
+	    "There is no time zone[ {detail}] on this host. Nothing was "
+	    "done. They are called like Europe/Berlin or UTC." },
+	{ VPSH_ERR_LENT, EXIT_BUSY, "lent",
+	    "The operator has taken the console of {guest} for a while. Your "
+	    "guest runs on. Try again later.[ Questions: {support}]" },
 };
 
 #define NOUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))

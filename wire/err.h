@@ -59,7 +59,11 @@ enum vpsh_err {
 	VPSH_ERR_HELD = -45,	    /* by the operator; detail: why */
 	VPSH_ERR_NO_JOB = -46,	    /* no such reference; detail: it */
 	VPSH_ERR_NO_ROOM = -47,	    /* a disk of the host is full */
-	VPSH_ERR_COUNT = 48
+	VPSH_ERR_CANCELLED = -48,   /* by the customer, before it acted */
+	VPSH_ERR_NO_CANCEL = -49,   /* it acts already */
+	VPSH_ERR_ZONE = -50,	    /* no such time zone; detail: it */
+	VPSH_ERR_LENT = -51,	    /* the console: the operator has it */
+	VPSH_ERR_COUNT = 52
 };
 
 /* What a sentence may mention.  NULL and 0 are fine where unused. */

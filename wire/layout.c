@@ -28,6 +28,8 @@
 #define PTY_NAMES	STR(wire_pty, customer), STR(wire_pty, guest)
 #define STREAM		STR(wire_stream, customer), STR(wire_stream, guest), \
 			STR(wire_stream, text)
+#define PREFS		STR(wire_prefs, zone), STR(wire_prefs, tz), \
+			STR(wire_prefs, back)
 #define OPERATE		STR(wire_operate, guest), STR(wire_operate, text)
 /* clang-format on */
 
@@ -55,6 +57,12 @@ static const struct wire_layout layouts[] = {
 	ROW(FOLLOW, WIRE_CLIENT_BROKER, wire_look, 0, LOOK_NAME),
 	ROW(UNFOLLOW, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
 	ROW(FIND, WIRE_CLIENT_BROKER, wire_ref, 0, STR(wire_ref, ref)),
+	ROW(CANCEL, WIRE_CLIENT_BROKER, wire_ref, 0, STR(wire_ref, ref)),
+	ROW(PREFS, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
+	ROW(PREFER, WIRE_CLIENT_BROKER, wire_prefs, 0, PREFS),
+	ROW(ACTIVITY, WIRE_CLIENT_BROKER, wire_ask_activity, 0,
+	    STR(wire_ask_activity, guest)),
+	ROW(LEAVE, WIRE_CLIENT_BROKER, wire_empty, 0, NONE),
 
 	ROW(REFUSED, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
 	ROW(GUEST, WIRE_BROKER_CLIENT, wire_guest, 0, STR(wire_guest, name),
@@ -72,6 +80,10 @@ static const struct wire_layout layouts[] = {
 	    STR(wire_who, host), STR(wire_who, support)),
 	ROW(BYE, WIRE_BROKER_CLIENT, wire_outcome, 0, OUTCOME),
 	ROW(LEFT, WIRE_BROKER_CLIENT, wire_name, 0, STR(wire_name, guest)),
+	ROW(PREFS_ARE, WIRE_BROKER_CLIENT, wire_prefs, 0, PREFS),
+	ROW(ACT, WIRE_BROKER_CLIENT, wire_act, 0, STR(wire_act, verb),
+	    STR(wire_act, guest), STR(wire_act, who), STR(wire_act, claim),
+	    STR(wire_act, ref)),
 
 	ROW(PEER, WIRE_SUPER_CHILD, wire_peer, 1, NONE),
 	ROW(LISTENER, WIRE_SUPER_CHILD, wire_listener, 1, NONE),
@@ -84,11 +96,13 @@ static const struct wire_layout layouts[] = {
 
 	ROW(SCAN, WIRE_BROKER_WATCH, wire_serial, 0, NONE),
 	ROW(AUTOSTARTED, WIRE_BROKER_WATCH, wire_empty, 0, NONE),
+	ROW(LEND, WIRE_BROKER_WATCH, wire_lend, 0, STR(wire_lend, domain)),
 	ROW(DOMAIN_STATE, WIRE_WATCH_BROKER, wire_domain, 0,
 	    STR(wire_domain, domain), STR(wire_domain, held)),
 	ROW(DOMAIN_GONE, WIRE_WATCH_BROKER, wire_domain, 0,
 	    STR(wire_domain, domain), STR(wire_domain, held)),
 	ROW(SCANNED, WIRE_WATCH_BROKER, wire_serial, 0, NONE),
+	ROW(LENT, WIRE_WATCH_BROKER, wire_lend, 0, STR(wire_lend, domain)),
 
 	ROW(PTY, WIRE_WATCH_CONSOLE, wire_pty, 3, PTY_NAMES),
 	ROW(PTY_DROP, WIRE_WATCH_CONSOLE, wire_pty, 0, PTY_NAMES),
@@ -107,6 +121,7 @@ static const struct wire_layout layouts[] = {
 
 	BYTES(INPUT, WIRE_VIEWER_CONSOLE),
 	ROW(TAKE, WIRE_VIEWER_CONSOLE, wire_empty, 0, NONE),
+	ROW(HERE, WIRE_VIEWER_CONSOLE, wire_empty, 0, NONE),
 	BYTES(OUTPUT, WIRE_CONSOLE_VIEWER),
 	ROW(MISSED, WIRE_CONSOLE_VIEWER, wire_missed, 0, NONE),
 	ROW(EVENT, WIRE_CONSOLE_VIEWER, wire_text, 0, STR(wire_text, text)),
@@ -118,6 +133,9 @@ static const struct wire_layout layouts[] = {
 	    STR(wire_run, customer), STR(wire_run, guest),
 	    STR(wire_run, text)),
 	ROW(GO, WIRE_BROKER_WORKER, wire_jobid, 0, NONE),
+	ROW(PUT, WIRE_BROKER_WORKER, wire_put, 0, STR(wire_put, customer),
+	    STR(wire_put, prefs.zone), STR(wire_put, prefs.tz),
+	    STR(wire_put, prefs.back)),
 	ROW(PHASE, WIRE_WORKER_BROKER, wire_phase, 0, NONE),
 	ROW(RESULT, WIRE_WORKER_BROKER, wire_result, 0, STR(wire_result, text)),
 	ROW(ACCOUNT, WIRE_WORKER_BROKER, wire_account, 0,
@@ -130,6 +148,8 @@ static const struct wire_layout layouts[] = {
 	ROW(RELEASE, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
 	ROW(FORGET_SAVED, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
 	ROW(HEALTH, WIRE_OPERATOR_BROKER, wire_empty, 0, NONE),
+	ROW(WATCH, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
+	ROW(LEND_GUEST, WIRE_OPERATOR_BROKER, wire_operate, 0, OPERATE),
 	ROW(SESSION, WIRE_BROKER_OPERATOR, wire_session, 0,
 	    STR(wire_session, customer), STR(wire_session, claim),
 	    STR(wire_session, guest), STR(wire_session, job_verb),
@@ -140,6 +160,8 @@ static const struct wire_layout layouts[] = {
 	ROW(DID_END, WIRE_BROKER_OPERATOR, wire_count, 0, NONE),
 	ROW(HEALTH_IS, WIRE_BROKER_OPERATOR, wire_health, 0,
 	    STR(wire_health, note)),
+	ROW(WATCHED, WIRE_BROKER_OPERATOR, wire_attached, 1,
+	    STR(wire_attached, guest)),
 };
 
 const struct wire_layout *

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/type.h"
+
 /*
  * The local protocol: one packet of an AF_UNIX SOCK_SEQPACKET socket is one
  * frame, a head and a body of exactly the size that its type has.  Numbers
@@ -18,7 +20,7 @@
  * Change anything here: raise WIRE_VERSION.
  */
 #define WIRE_MAGIC	    0x48535056u /* "VPSH" */
-#define WIRE_VERSION	    3
+#define WIRE_VERSION	    4
 #define WIRE_VERSION_OLDEST 2 /* clients of 2 are served, see layout.c */
 
 #define WIRE_NAME	40  /* customer or guest */
@@ -30,139 +32,9 @@
 #define WIRE_CLAIM	128   /* what a client says of its origin */
 #define WIRE_DATA	16384 /* console bytes in one frame */
 #define WIRE_UUID	16
+#define WIRE_ZONE	48 /* a time zone's name, or its TZ */
 /* A ring file: header, time index, data; console/ring.h has the layout. */
 #define WIRE_RING_BYTES (4096 + 64 * 1024 + 1024 * 1024)
-
-/* The two ends of each socket; a frame type belongs to exactly one. */
-enum wire_way {
-	WIRE_ANY, /* HELLO */
-	WIRE_CLIENT_BROKER,
-	WIRE_BROKER_CLIENT,
-	WIRE_SUPER_CHILD,
-	WIRE_CHILD_SUPER,
-	WIRE_BROKER_WATCH,
-	WIRE_WATCH_BROKER,
-	WIRE_WATCH_CONSOLE,
-	WIRE_CONSOLE_WATCH,
-	WIRE_BROKER_CONSOLE,
-	WIRE_CONSOLE_BROKER,
-	WIRE_VIEWER_CONSOLE,
-	WIRE_CONSOLE_VIEWER,
-	WIRE_BROKER_WORKER,
-	WIRE_WORKER_BROKER,
-	WIRE_OPERATOR_BROKER,
-	WIRE_BROKER_OPERATOR
-};
-
-enum wire_type {
-	WIRE_HELLO = 1,
-
-	/* client -> broker: requests, answered with the same id */
-	WIRE_LIST = 100,
-	WIRE_STATUS,
-	WIRE_START,
-	WIRE_SHUTDOWN,
-	WIRE_REBOOT,
-	WIRE_RESET,
-	WIRE_DESTROY,
-	WIRE_CONSOLE,
-	WIRE_LOG,
-	WIRE_WHY,
-	WIRE_WHOAMI,
-	WIRE_PAUSE,
-	WIRE_UNPAUSE,
-	WIRE_SYSRQ,
-	WIRE_FOLLOW,   /* GUESTs now, END, and a GUEST at each change */
-	WIRE_UNFOLLOW, /* no answer */
-	WIRE_FIND,     /* how did that job end, or will it? */
-
-	/* broker -> client */
-	WIRE_REFUSED = 200,
-	WIRE_GUEST,
-	WIRE_END,
-	WIRE_JOB,
-	WIRE_NOTE,
-	WIRE_DONE,
-	WIRE_ATTACHED, /* carries the viewer's socket */
-	WIRE_BECAUSE,
-	WIRE_WHO,
-	WIRE_BYE, /* id 0: the broker closes after this */
-	WIRE_LEFT, /* FOLLOW: that guest is the customer's no more */
-
-	/* supervisor -> child */
-	WIRE_PEER = 300, /* carries a socket to another child */
-	WIRE_LISTENER,	 /* carries a listening socket */
-	WIRE_WORKER_GONE,
-	WIRE_PING,
-
-	/* child -> supervisor; SPAWN and KILL from the broker only */
-	WIRE_SPAWN = 320, /* carries the worker's end of its socket */
-	WIRE_KILL,
-	WIRE_PONG,
-
-	/* broker -> watcher, watcher -> broker */
-	WIRE_SCAN = 400,
-	WIRE_AUTOSTARTED, /* its jobs are on record: do not ask again */
-	WIRE_DOMAIN_STATE = 420,
-	WIRE_DOMAIN_GONE,
-	WIRE_SCANNED,
-
-	/* watcher -> console server, and back */
-	WIRE_PTY = 500, /* carries pty, lock, ring */
-	WIRE_PTY_DROP,
-	WIRE_RING, /* carries the ring of a guest that is off */
-	WIRE_PTY_LOST = 520,
-
-	/* broker -> console server, and back */
-	WIRE_GRANT = 600, /* carries the console's end of a viewer */
-	WIRE_REVOKE,
-	WIRE_DRAIN,
-	WIRE_MARK,
-	WIRE_VIEWER_GONE = 620,
-	WIRE_READY,
-	WIRE_DRAINED,
-
-	/* viewer -> console server, and back */
-	WIRE_INPUT = 700,
-	WIRE_TAKE,
-	WIRE_OUTPUT = 720,
-	WIRE_MISSED,
-	WIRE_EVENT,
-	WIRE_WRITER,
-	WIRE_VIEW_END,
-	WIRE_STAMP, /* LOG: when the byte at that offset came */
-
-	/* broker -> worker, and back */
-	WIRE_RUN = 800,
-	WIRE_GO,
-	WIRE_PHASE = 820,
-	WIRE_RESULT,
-	WIRE_ACCOUNT,
-	WIRE_ACCOUNTS_END,
-
-	/* operator -> broker, and back: /run/vpsh/operator.sock */
-	WIRE_SESSIONS = 900,
-	WIRE_ADOPT,
-	WIRE_HOLD,
-	WIRE_RELEASE,
-	WIRE_FORGET_SAVED,
-	WIRE_HEALTH,
-	WIRE_SESSION = 920,
-	WIRE_SESSIONS_END,
-	WIRE_DID, /* of one guest */
-	WIRE_DID_END,
-	WIRE_HEALTH_IS
-};
-
-enum wire_role {
-	WIRE_ROLE_CLIENT = 1,
-	WIRE_ROLE_BROKER,
-	WIRE_ROLE_SUPERVISOR,
-	WIRE_ROLE_CONSOLE,
-	WIRE_ROLE_WATCH,
-	WIRE_ROLE_WORKER,
-	WIRE_ROLE_OPERATOR
-};
 
 struct wire_head {
 	uint32_t type;
@@ -228,6 +100,7 @@ struct wire_ref {
 #define WIRE_ATTACH_LOG	   0x2u	      /* what is there, then end; stamps */
 #define WIRE_ATTACH_FOLLOW 0x4u	      /* with LOG: and what comes */
 #define WIRE_ATTACH_BOOT   0x8u	      /* FROM_TAIL: of this boot only */
+#define WIRE_ATTACH_OPERATOR 0x10u    /* GRANT only: an operator watches */
 #define WIRE_FROM_TAIL	   UINT64_MAX /* last screenful */
 
 struct wire_attach {
@@ -236,6 +109,52 @@ struct wire_attach {
 	uint32_t tail; /* bytes, with WIRE_FROM_TAIL */
 	uint32_t flags;
 	int64_t since_ms; /* LOG: not before this; wall clock, -1 */
+};
+
+enum wire_mode {
+	WIRE_MODE_DEFAULT, /* as the operator's policy says */
+	WIRE_MODE_LINE,
+	WIRE_MODE_MENU
+};
+
+/* Keys that leave a console beside Ctrl-]. */
+enum wire_escape {
+	WIRE_ESCAPE_DEFAULT, /* Ctrl-Q three times within a second */
+	WIRE_ESCAPE_NONE
+};
+
+/*
+ * What the customer prefers.  PREFER sets mode, escape and zone and leaves
+ * the rest empty; the broker finds tz, which needs no file to be opened.
+ * back: whose console their connection was lost from, and how long ago.
+ */
+struct wire_prefs {
+	uint32_t mode;	       /* enum wire_mode */
+	uint32_t escape;       /* enum wire_escape */
+	char zone[WIRE_ZONE];  /* "Europe/Berlin"; empty: the host's */
+	char tz[WIRE_ZONE];    /* its TZ, as POSIX has it */
+	char back[WIRE_NAME];  /* a guest, or empty */
+	int64_t back_ms;       /* since then; -1: never */
+	uint32_t policy_mode;  /* enum wire_mode that the policy asks for */
+	uint32_t zero;
+};
+
+struct wire_ask_activity {
+	char guest[WIRE_NAME]; /* empty: all that are theirs */
+	uint32_t max;
+	uint32_t zero;
+};
+
+struct wire_act {
+	int64_t wall_ms; /* when it was decided */
+	int64_t took_ms; /* until it was over; -1: it is not */
+	char verb[WIRE_WORD];
+	char guest[WIRE_NAME];
+	char who[WIRE_NAME];   /* a customer, "operator", "system" */
+	char claim[WIRE_CLAIM]; /* where they said to be; unproven */
+	char ref[WIRE_REF];
+	int32_t err; /* enum vpsh_err: how it ended */
+	uint32_t zero;
 };
 
 struct wire_why {
@@ -344,7 +263,8 @@ struct wire_listener {
 
 enum wire_worker {
 	WIRE_WORKER_RUN = 1, /* vpsh-domain run */
-	WIRE_WORKER_ACCOUNTS /* vpsh-broker accounts */
+	WIRE_WORKER_ACCOUNTS, /* vpsh-broker accounts */
+	WIRE_WORKER_STORE     /* vpsh-store */
 };
 
 struct wire_spawn {
@@ -366,6 +286,15 @@ struct wire_gone {
 struct wire_serial {
 	uint32_t serial;
 	uint32_t ok; /* SCANNED: 1 when Xen answered */
+};
+
+/* LEND; LENT says what became of it. */
+struct wire_lend {
+	char domain[WIRE_DOMAIN];
+	uint8_t uuid[WIRE_UUID];
+	uint32_t domid;
+	int32_t err;	  /* LENT: enum vpsh_err */
+	int64_t until_ms; /* CLOCK_BOOTTIME; back before when it was used */
 };
 
 /* Why a domain is shut down: xen/include/public/sched.h, SHUTDOWN_*. */
@@ -408,6 +337,10 @@ struct wire_domain { /* DOMAIN_STATE, DOMAIN_GONE */
  * A console stream is named by the guest's first owner and the guest.
  */
 #define WIRE_PTY_DIED 0x1u /* PTY_DROP: with bytes that nobody has read */
+#define WIRE_PTY_LENT 0x2u /* PTY_DROP: to another tool, for a while */
+#define WIRE_PTY_UNREAD 0x4u /* PTY_DROP: it is not open here, and gone */
+#define WIRE_PTY_OFF 0x10u /* RING: there is no such domain now */
+#define WIRE_PTY_FORGET 0x8u /* PTY_DROP: and its log; names only */
 
 struct wire_pty { /* PTY, PTY_DROP, PTY_LOST, READY; RING: names only */
 	char customer[WIRE_NAME];
@@ -415,7 +348,7 @@ struct wire_pty { /* PTY, PTY_DROP, PTY_LOST, READY; RING: names only */
 	uint8_t uuid[WIRE_UUID];
 	uint64_t boot;
 	uint32_t domid;
-	uint32_t flags; /* PTY_DROP */
+	uint32_t flags; /* PTY_DROP, RING */
 };
 
 struct wire_grant {
@@ -497,6 +430,12 @@ struct wire_run {
 	char text[WIRE_CLAIM]; /* HOLD: the reason */
 };
 
+struct wire_put {
+	uint64_t job;
+	char customer[WIRE_NAME];
+	struct wire_prefs prefs;
+};
+
 enum wire_phase_kind {
 	WIRE_PHASE_CREATED = 1, /* paused; waits for GO, 2 s */
 	WIRE_PHASE_PAUSED,	/* to be destroyed; waits 3 s */
@@ -539,12 +478,16 @@ struct wire_session {
 	uint32_t zero;
 };
 
-/* ADOPT, HOLD, RELEASE, FORGET_SAVED; answered with DID*, DID_END. */
+/*
+ * ADOPT, HOLD, RELEASE, FORGET_SAVED, LEND_GUEST; answered with DID*,
+ * DID_END.  WATCH is answered with WATCHED, or as they are.
+ */
 struct wire_operate {
 	char guest[WIRE_DOMAIN]; /* CUSTOMER/GUEST, or the domain; ADOPT: or
 				    empty, for all */
 	char text[WIRE_CLAIM];	 /* HOLD: the reason */
-	int64_t until_ms;	 /* HOLD: wall clock; 0: for good */
+	int64_t until_ms;	 /* HOLD, LEND_GUEST: wall clock; 0: for good;
+				    WATCH: the offset to go on from, or 0 */
 	uint32_t flags;		 /* WIRE_RUN_DRY */
 	uint32_t zero;
 };
@@ -608,6 +551,10 @@ struct wire_msg {
 		struct wire_power power;
 		struct wire_attach attach;
 		struct wire_why why;
+		struct wire_prefs prefs;
+		struct wire_ask_activity ask_activity;
+		struct wire_act act;
+		struct wire_lend lend;
 		struct wire_outcome outcome;
 		struct wire_guest guest;
 		struct wire_count count;
@@ -630,6 +577,7 @@ struct wire_msg {
 		struct wire_missed missed;
 		struct wire_writer writer;
 		struct wire_run run;
+		struct wire_put put;
 		struct wire_phase phase;
 		struct wire_result result;
 		struct wire_account account;

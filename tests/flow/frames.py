@@ -8,8 +8,9 @@ import socket
 
 import harness
 
-MAGIC, VERSION = 0x48535056, 3
+MAGIC, VERSION = 0x48535056, 4
 NAME, DOMAIN, TEXT, REF, WORD, BUILD, CLAIM = 40, 72, 512, 8, 24, 48, 128
+ZONE = 48
 FROM_TAIL = 2 ** 64 - 1
 CONFIRMED, FORCE = 1, 2
 VIEW, LOG, FOLLOW_LOG = 1, 2, 4
@@ -117,6 +118,18 @@ Health = body("Health", *((name, i64) for name in (
         "customers_closed", "guests", "guests_closed", "running",
         "elsewhere", "held", "looping")), text("note", TEXT))
 
+Prefs = body("Prefs", ("mode", u32), ("escape", u32), text("zone", ZONE),
+             text("tz", ZONE), text("back", NAME), ("back_ms", i64),
+             ("policy_mode", u32), ("zero", u32))
+AskActivity = body("AskActivity", text("guest", NAME), ("max", u32),
+                   ("zero", u32))
+Act = body("Act", ("wall_ms", i64), ("took_ms", i64), text("verb", WORD),
+           text("guest", NAME), text("who", NAME), text("claim", CLAIM),
+           text("ref", REF), ("err", i32), ("zero", u32))
+Lend = body("Lend", text("domain", DOMAIN), uuid, ("domid", u32),
+            ("err", i32), ("until_ms", i64))
+Put = body("Put", ("job", u64), text("customer", NAME), ("prefs", Prefs))
+
 TYPES = {
     "HELLO": (1, Hello), "LIST": (100, Look), "STATUS": (101, Look),
     "START": (102, Power), "SHUTDOWN": (103, Power), "REBOOT": (104, Power),
@@ -124,6 +137,12 @@ TYPES = {
     "LOG": (108, Attach), "WHY": (109, Why), "WHOAMI": (110, Empty),
     "PAUSE": (111, Power), "UNPAUSE": (112, Power), "SYSRQ": (113, Sysrq),
     "FOLLOW": (114, Look), "UNFOLLOW": (115, Empty), "FIND": (116, Ref),
+    "CANCEL": (117, Ref), "PREFS": (118, Empty), "PREFER": (119, Prefs),
+    "ACTIVITY": (120, AskActivity), "LEAVE": (121, Empty),
+    "PREFS_ARE": (211, Prefs),
+    "ACT": (212, Act), "LEND": (402, Lend), "LENT": (423, Lend),
+    "PUT": (802, Put), "WATCH": (906, Operate),
+    "LEND_GUEST": (907, Operate), "WATCHED": (925, Attached),
     "LEFT": (210, Name),
     "REFUSED": (200, Outcome), "GUEST": (201, Guest), "END": (202, Count),
     "JOB": (203, Job), "NOTE": (204, Text), "DONE": (205, Outcome),
@@ -135,7 +154,8 @@ TYPES = {
     "SCAN": (400, Serial), "DOMAIN_STATE": (420, Domain),
     "DOMAIN_GONE": (421, Domain), "SCANNED": (422, Serial),
     "GRANT": (600, Grant), "REVOKE": (601, Viewer), "DRAIN": (602, Stream),
-    "VIEWER_GONE": (620, Viewer), "READY": (621, Pty),
+    "MARK": (603, Stream), "VIEWER_GONE": (620, Viewer),
+    "READY": (621, Pty),
     "DRAINED": (622, Stream), "RUN": (800, Run), "GO": (801, JobId),
     "PHASE": (820, Phase), "RESULT": (821, Result),
     "ACCOUNT": (822, Account), "ACCOUNTS_END": (823, Empty),
@@ -154,7 +174,7 @@ ERR = {name: -i for i, name in enumerate(
     "no-disk memory create hotplug still-up no-answer confirm version "
     "worker console revoked pygrub elsewhere memory-host connects "
     "suspended key paused no-sysrq loop interrupted held no-job "
-    "no-room".split())}
+    "no-room cancelled no-cancel zone lent".split())}
 
 
 def hello(role=CLIENT, build="", claim="", version=VERSION, oldest=1,
@@ -260,7 +280,7 @@ class Client(Channel):
             assert answer is not None, "hung up after %s" % got
             got.append(answer)
             assert answer.id == ident or answer.name == "BYE", answer
-            if answer.name not in ("GUEST", "JOB", "NOTE"):
+            if answer.name not in ("GUEST", "JOB", "NOTE", "ACT"):
                 return got
 
     def answer(self, name, *args, **fields):

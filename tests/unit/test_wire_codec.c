@@ -95,6 +95,13 @@ no_body_has_padding_that_could_leak(void **state)
 	assert_int_equal(sizeof(struct wire_operate), 72 + 128 + 8 + 8);
 	assert_int_equal(sizeof(struct wire_did), 72 + 4 + 8 + 4 + 512);
 	assert_int_equal(sizeof(struct wire_health), 9 * 8 + 12 * 4 + 512);
+	assert_int_equal(sizeof(struct wire_prefs),
+	    8 + 48 + 48 + 40 + 8 + 8);
+	assert_int_equal(sizeof(struct wire_ask_activity), 40 + 8);
+	assert_int_equal(sizeof(struct wire_act),
+	    16 + 24 + 40 + 40 + 128 + 8 + 8);
+	assert_int_equal(sizeof(struct wire_lend), 72 + 16 + 8 + 8);
+	assert_int_equal(sizeof(struct wire_put), 8 + 40 + 160);
 	assert_int_equal(sizeof(struct wire_phase), 8 + 8 + 16);
 	assert_int_equal(sizeof(struct wire_result), 8 + 8 + 512);
 	assert_int_equal(sizeof(struct wire_account), 40 + 8);
