@@ -95,12 +95,14 @@ once = $(or $($(1)_value),$(eval $(1)_value := $$(shell $(2)))$($(1)_value))
 BASE_PC   = libseccomp libcap libevent_core
 POLICY_PC = libconfig
 XEN_PC    = xenlight xenstore xentoollog
+MENU_PC   = ncursesw
 UNIT_PC   = cmocka
 
 PKG_CFLAGS  = $(call once,pkg_cflags,$(PKG_CONFIG) --cflags \
 		$(BASE_PC) $(POLICY_PC) $(XEN_PC))
 BASE_LIBS   = $(call once,base_libs,$(PKG_CONFIG) --libs $(BASE_PC))
 POLICY_LIBS = $(call once,policy_libs,$(PKG_CONFIG) --libs $(POLICY_PC))
+MENU_LIBS   = $(call once,menu_libs,$(PKG_CONFIG) --libs $(MENU_PC))
 XEN_LIBS    = $(call once,xen_libs,$(PKG_CONFIG) --libs $(XEN_PC))
 UNIT_LIBS   = $(call once,unit_libs,$(PKG_CONFIG) --libs $(UNIT_PC))
 
@@ -115,11 +117,11 @@ LINK    = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 # --- what there is ---------------------------------------------------------
 
-FOLDERS = base wire policy broker console domain shell ctl
+FOLDERS = base wire policy broker console domain store menu shell ctl
 
 # Program mains are in no library: shell/main.c is vpsh, and so on.
 MAINS = shell/main.c broker/vpshd.c broker/main.c console/main.c \
-	domain/main.c ctl/keys.c ctl/main.c
+	domain/main.c store/main.c ctl/keys.c ctl/main.c
 
 # The supervisor is root and the broker is not: two programs from one folder,
 # and each is linked with its own files only.
@@ -133,9 +135,10 @@ LIBRARIES = $(FOLDERS) vpshd
 lib = $(foreach d,$(1),$(if $(src_$(d)),$(B)/lib$(d).a))
 
 # NAME|main|libraries|external libraries
-BINARIES = vpsh vpshd vpshctl vpsh-broker vpsh-console vpsh-domain vpsh-keys
+BINARIES = vpsh vpshd vpshctl vpsh-broker vpsh-console vpsh-domain vpsh-store \
+	   vpsh-keys
 main_vpsh         = shell/main.c
-libs_vpsh         = shell wire base
+libs_vpsh         = shell menu wire base
 main_vpshd        = broker/vpshd.c
 libs_vpshd        = vpshd policy wire base
 main_vpshctl      = ctl/main.c
@@ -146,10 +149,13 @@ main_vpsh-console = console/main.c
 libs_vpsh-console = console wire base
 main_vpsh-domain  = domain/main.c
 libs_vpsh-domain  = domain policy wire base
+main_vpsh-store   = store/main.c
+libs_vpsh-store   = store policy wire base
 main_vpsh-keys    = ctl/keys.c
 libs_vpsh-keys    = ctl policy wire base
 # Only domain/ may be linked with libxl and libxenstore.
 external = $(if $(filter domain,$(1)),$(XEN_LIBS)) \
+	   $(if $(filter menu,$(1)),$(MENU_LIBS)) \
 	   $(if $(filter policy,$(1)),$(POLICY_LIBS)) $(BASE_LIBS)
 
 PROGRAMS := $(foreach p,$(BINARIES),$(if $(wildcard $(main_$(p))),$(p)))
@@ -159,7 +165,7 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 
 C_FILES := $(wildcard $(FOLDERS:%=%/*.[ch]) tests/unit/*.[ch] tests/lib/*.[ch] \
 	     tests/xen/*.[ch] tests/sandbox/*.[ch] tests/sim/*.[ch] \
-	     tests/fuzz/*.[ch])
+	     tests/fuzz/*.[ch] tests/bench/*.[ch])
 
 # --- targets ---------------------------------------------------------------
 
@@ -183,6 +189,8 @@ help:
 	@echo "make lint, make format, make clean"
 	@echo "make fuzz-NAME [SECONDS=60]          $(FUZZ:%=fuzz-%)"
 	@echo "make xen-lab                         boot Xen and log in as a customer"
+	@echo "make bench-console                   the byte path, beside others"
+	@echo "make bench-live                      how soon a change is shown"
 	@echo "make install, make uninstall         DESTDIR, prefix, sysconfdir, ..."
 
 # Whatever goes into an object beside its source; changes when a flag does.
@@ -232,7 +240,8 @@ $(B)/unit/$(1): $(B)/obj/tests/unit/$(1).o $(UNIT_WRAP) \
 	    $$(filter %.o,$$^) \
 	    -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 	    $$(UNIT_LIBS) \
-	    $$(call external,policy $(if $(filter test_domain_%,$(1)),domain))
+	    $$(call external,policy menu \
+	    $(if $(filter test_domain_%,$(1)),domain))
 endef
 $(foreach t,$(notdir $(UNIT_BIN)),$(eval $(call unit_program,$(t))))
 
@@ -247,13 +256,13 @@ SECONDS = 60
 fuzz: $(FUZZ:%=$(B)/fuzz/%)
 
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o \
-    $(call lib,shell policy wire base) \
+    $(call lib,shell menu policy wire base) \
     $(if $(filter fuzz,$(FLAVOUR)),,$(B)/obj/tests/fuzz/driver.o)
 	@mkdir -p $(@D)
 	$(call say,LD $@)$(LINK) -o $@ $(filter %.o,$^) \
 	    $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	    $(call external,policy)
+	    $(call external,policy menu)
 
 # What it finds new goes into build/fuzz/corpus, what breaks it to build/fuzz.
 $(FUZZ:%=fuzz-%): fuzz-%:
@@ -320,6 +329,30 @@ $(SIM)/$(1): $(sim_$(1):%=$(B)/obj/tests/sim/%.o) $(call lib,base)
 	$$(call say,LD $$@)$$(LINK) -o $$@ $$^ $$(BASE_LIBS) $$(XEN_LIBS)
 endef
 $(foreach p,$(SIM_PROGRAMS),$(eval $(call sim_program,$(p))))
+
+# --- bench -----------------------------------------------------------------
+
+# What the benchmark of the console needs that python would be too slow for.
+BENCH_PROGRAMS = source terminal viewers
+
+bench: all sim $(BENCH_PROGRAMS:%=$(B)/bench/%)
+
+$(BENCH_PROGRAMS:%=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(call say,LD $@)$(LINK) -o $@ $^
+
+# A conserver of Debian's is run beside it; docs/BENCHMARK.md.
+bench-console:
+	@tests/lib/deps demo
+	@tests/bench/unpack
+	+@$(MAKE) bench
+	@VPSH_BIN_DIR='$(CURDIR)/$(B)' $(PYTHON) tests/bench/console.py
+
+# From an event on the host to the customer who is shown it.
+bench-live:
+	@tests/lib/deps demo
+	+@$(MAKE) sim
+	@VPSH_BIN_DIR='$(CURDIR)/$(B)' $(PYTHON) tests/bench/live.py
 
 # --- tests -----------------------------------------------------------------
 
@@ -411,7 +444,9 @@ uninstall:
 	    test ! -d "$$d" || rmdir --ignore-fail-on-non-empty "$$d"; done
 
 FORCE:
-.PHONY: all unit fuzz $(FUZZ:%=fuzz-%) sim demo help test check check-sandbox \
+.PHONY: all unit fuzz $(FUZZ:%=fuzz-%) sim demo help bench bench-console \
+	    bench-live \
+	    test check check-sandbox \
 	    check-kill check-kill-full \
 	check-system check-xen check-xen-full lint deps format xen-lab clean install \
 	uninstall FORCE

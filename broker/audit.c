@@ -323,6 +323,8 @@ audit_write(struct audit *audit, const struct audit_record *r)
 	struct line line;
 
 	line_record(&line, r);
+	if (audit->heard != NULL)
+		audit->heard(audit->heard_arg, r);
 	if (audit->nwaiting + 2 > AUDIT_WAITING_MAX) /* a gap and this one */
 		flush(audit, false);
 	if (!mark_gap(audit) || !wait_in_line(audit, &line, number))

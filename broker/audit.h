@@ -14,6 +14,7 @@
 #include "wire/wire.h"
 
 struct audit_line;
+struct audit_record;
 struct event;
 struct event_base;
 
@@ -44,6 +45,10 @@ struct audit {
 	int64_t			 lost;	/* with no line in their place yet */
 	int64_t			 lost_since_ms;	/* clock_wall_ms() */
 	uint64_t		 lost_ever;
+	/* Told of each record, wherever it goes; or NULL. */
+	void			(*heard)(void *arg,
+				    const struct audit_record *r);
+	void			*heard_arg;
 };
 
 /* NULL and 0 members are left out. */

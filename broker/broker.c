@@ -69,6 +69,8 @@ watcher_frame(void *arg, const struct wire_msg *msg, int *fd)
 		state_gone(b, &msg->u.domain);
 	else if (msg->head.type == WIRE_SCANNED)
 		state_scanned(b, &msg->u.serial);
+	else if (msg->head.type == WIRE_LENT)
+		lend_lent(b, &msg->u.lend);
 	else
 		state_watcher_new(b);
 	return true;
@@ -83,6 +85,7 @@ watcher_closed(void *arg, const char *why)
 	channel_free(b->watcher);
 	b->watcher = NULL;
 	state_watcher_lost(b);
+	lend_lost(b);
 	broker_lost(b, why);
 }
 
@@ -133,7 +136,8 @@ supervisor_frame(void *arg, const struct wire_msg *msg, int *fd)
 	if (msg->head.type == WIRE_PEER)
 		return supervisor_peer(b, msg->u.peer.role, fd);
 	if (msg->head.type == WIRE_WORKER_GONE) {
-		if (!account_worker_gone(b, &msg->u.gone))
+		if (!account_worker_gone(b, &msg->u.gone) &&
+		    !prefs_worker_gone(b, &msg->u.gone))
 			run_worker_gone(b, &msg->u.gone);
 		return true;
 	}
@@ -169,7 +173,10 @@ broker_init(struct broker *b, struct policy *policy, int control)
 	job_init(b);
 	viewer_init(b);
 	look_init(b);
+	lend_init(b);
 	later_init(b);
+	prefs_init(b);
+	activity_init(b);
 	if (b->journal.slots.map == NULL &&
 	    journal_open(&b->journal, NULL) == -1)
 		return -1;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "broker/account.h"
+#include "broker/activity.h"
 #include "broker/audit.h"
 #include "broker/autostart.h"
 #include "broker/channel.h"
@@ -20,7 +21,9 @@
 #include "broker/journal.h"
 #include "broker/operator.h"
 #include "broker/later.h"
+#include "broker/lend.h"
 #include "broker/look.h"
+#include "broker/prefs.h"
 #include "broker/recover.h"
 #include "broker/reload.h"
 #include "broker/state.h"
@@ -46,6 +49,7 @@ struct broker {
 	uid_t			 single_uid;
 	struct policy		*policy;
 	struct audit		 audit;
+	struct activity		 activity;
 	struct journal		 journal;
 	struct health		 health;
 	struct channel		*supervisor;
@@ -59,8 +63,10 @@ struct broker {
 	struct domains		 domains;
 	struct jobs		 jobs;
 	struct lookouts		 lookouts;
+	struct lendings		 lendings;
 	struct laters		 laters;
 	struct viewers		 viewers;
+	struct prefs		 prefs;
 	struct followers	 followers;
 	struct reload		 reload;
 };

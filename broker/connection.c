@@ -17,6 +17,7 @@
 #define REQUESTS_MAX	40	/* of one client in a row, */
 #define REQUESTS_MS	1000	/* then it waits: the audit log is finite */
 #define IDLE_MS		(5 * 60 * 1000)
+#define VANISHING_MS	1000	/* of a console, and then of its client */
 
 struct connection {
 	TAILQ_ENTRY(connection)	 link;	/* connections.list */
@@ -28,6 +29,9 @@ struct connection {
 	char			 claim[WIRE_CLAIM];
 	bool			 greeted;
 	bool			 leaving;	/* was told why; says no more */
+	bool			 left;		/* its console */
+	char			 was_on[WIRE_NAME];	/* that console, */
+	int64_t			 was_on_ms;	/* until then */
 	int64_t			 began_ms;
 	int64_t			 since_ms;	/* the same, wall clock */
 	uint64_t		 activity;	/* of connections.activity */
@@ -86,6 +90,40 @@ connection_is_behind(const struct connection *c)
 	return channel_backlog(c->channel) > BEHIND_MAX;
 }
 
+void
+connection_left(struct connection *c, bool left)
+{
+	c->left = left;
+	c->was_on[0] = '\0';
+}
+
+void
+connection_was_on(struct connection *c, const char *guest)
+{
+	(void)text_copy(c->was_on, sizeof(c->was_on), guest);
+	c->was_on_ms = clock_ms();
+}
+
+/*
+ * Not shown out, and not gone of its own will: the line dropped.  Which of
+ * its sockets is closed first, and who of us hears of it first, is for the
+ * kernel to say.
+ */
+static void
+connection_vanished(const struct connection *c)
+{
+	struct wire_session on = { 0 };
+
+	if (c->leaving || c->left || c->customer[0] == '\0')
+		return;
+	viewer_describe(c->broker, c, &on);
+	if (on.guest[0] != '\0' && on.may_write != 0)
+		prefs_vanished(c->broker, c->customer, on.guest);
+	else if (clock_ms() - c->was_on_ms < VANISHING_MS &&
+	    c->was_on[0] != '\0')
+		prefs_vanished(c->broker, c->customer, c->was_on);
+}
+
 /* --- the end ------------------------------------------------------------- */
 
 static void
@@ -112,6 +150,7 @@ connection_forget(struct connection *c)
 	follow_forget_connection(b, c);
 	job_forget_connection(b, c);
 	viewer_forget_connection(b, c);
+	prefs_forget_connection(b, c);
 }
 
 static void
@@ -358,6 +397,7 @@ client_closed(void *arg, const char *why)
 	if (!c->leaving && strcmp(why, CHANNEL_HUNG_UP) != 0)
 		log_info("uid %ld, pid %ld: dropped: %s", (long)c->peer.uid,
 		    (long)c->peer.pid, why);
+	connection_vanished(c);
 	connection_free(c);
 }
 

@@ -72,6 +72,11 @@ void	 connection_say(struct connection *c, uint32_t type, uint32_t id,
 /* So many frames wait for it to read what it was sent. */
 bool	 connection_is_behind(const struct connection *c);
 
+/* It has left its console of its own will; or is on one (again). */
+void	 connection_left(struct connection *c, bool left);
+/* That console of its has ended, who knows why. */
+void	 connection_was_on(struct connection *c, const char *guest);
+
 /*
  * So many more (or, negative, fewer) things go on for it: answers that it
  * waits for, viewers.  While there is any it is not idle.

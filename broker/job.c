@@ -429,7 +429,7 @@ void
 job_remember(const struct job *job, struct domain *d)
 {
 	if (job->err == VPSH_OK || job->err == VPSH_ERR_PAUSED ||
-	    job->broken_off)
+	    job->err == VPSH_ERR_CANCELLED || job->broken_off)
 		d->last[0] = '\0';
 	else
 		job_sentence(job, job->guest, d->last, sizeof(d->last));

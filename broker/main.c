@@ -36,7 +36,7 @@ static const struct sandbox_rule syscalls[] = {
 	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
 	    O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC,
 	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_DIRECTORY },
-	    "the policy again, never to write" },
+	    "the policy again, and preferences; never to write" },
 	{ "getdents64", 0, 0, { 0 }, "its customers" },
 	{ "fcntl", 1, 1, { F_DUPFD_CLOEXEC }, "to list them" },
 	{ "uname", 0, 0, { 0 }, "its host = ..." },
@@ -48,6 +48,7 @@ struct start {
 	char	log[PATH_MAX];
 	char	run[PATH_MAX];		/* for the journal */
 	char	kept[PATH_MAX];		/* last good policy */
+	char	prefs[PATH_MAX];	/* what customers prefer */
 	uid_t	uid;
 	gid_t	gid;
 };
@@ -64,7 +65,9 @@ prepare(struct start *s, const char *prefix)
 	    text_format(s->run, sizeof(s->run), "%s%s", prefix,
 	    VPSH_RUN) == -1 ||
 	    text_format(s->kept, sizeof(s->kept), "%s%s/policy", prefix,
-	    VPSH_RUN) == -1)
+	    VPSH_RUN) == -1 ||
+	    text_format(s->prefs, sizeof(s->prefs), "%s%s/customers", prefix,
+	    VPSH_VAR) == -1)
 		fatal("%s: too long", prefix);
 	s->uid = geteuid();
 	s->gid = getegid();
@@ -102,7 +105,9 @@ run_broker(const struct start *s)
 		    strerror(errno));
 	if (journal_open(&b.journal, s->run) == -1)
 		fatal("no memory for a journal: %s", strerror(errno));
+	activity_open(&b, s->log);
 	(void)text_copy(b.etc, sizeof(b.etc), s->etc);
+	(void)text_copy(b.prefs.dir, sizeof(b.prefs.dir), s->prefs);
 	if (uname(&name) == 0)
 		(void)text_copy(b.host, sizeof(b.host), name.nodename);
 	if (!root)
@@ -126,6 +131,7 @@ run_broker(const struct start *s)
 	/* 3. Nothing but the loop. */
 	sandbox_syscalls(syscalls, sizeof(syscalls) / sizeof(syscalls[0]));
 	sandbox_hijack_hook();
+	activity_refill(&b);
 	event_base_dispatch(b.base);
 	audit_end(&b.audit);
 	return 0;

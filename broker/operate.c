@@ -89,8 +89,8 @@ find(const struct policy *policy, const char *name)
 	return customer == NULL ? NULL : policy_guest(customer, slash + 1);
 }
 
-static void
-name_of(const struct policy_guest *g, char dst[WIRE_DOMAIN])
+void
+operate_name(const struct policy_guest *g, char dst[WIRE_DOMAIN])
 {
 	(void)text_format(dst, WIRE_DOMAIN, "%s/%s", g->owner, g->name);
 }
@@ -108,7 +108,7 @@ nearest(const struct policy *policy, const char *name, char dst[WIRE_DOMAIN])
 	*dst = '\0';
 	for (i = 0; names != NULL && words != NULL && i < policy->ndomains;
 	    i++) {
-		name_of(policy->by_domain[i], names[i].text);
+		operate_name(policy->by_domain[i], names[i].text);
 		words[i] = names[i].text;
 		if (strcmp(policy->by_domain[i]->name, guest) == 0 &&
 		    *dst == '\0')
@@ -131,7 +131,7 @@ list(const struct policy *policy, char *dst, size_t size)
 	size_t i, used = 0;
 
 	for (i = 0; i < policy->ndomains; i++) {
-		name_of(policy->by_domain[i], name);
+		operate_name(policy->by_domain[i], name);
 		if (text_format(dst + used, size - used - 4, "%s%s",
 		    i > 0 ? " " : "", name) == -1) {
 			(void)text_copy(dst + used, size - used, " ...");
@@ -192,6 +192,33 @@ operate_free(struct operate *w)
 	event_free(w->timer);
 	free(w->domains);
 	free(w);
+}
+
+void
+operate_say(struct operator_client *o, const char *guest, int err,
+    const char *text)
+{
+	const struct wire_count end = { 1 };
+	struct wire_did out = { .err = err };
+
+	(void)text_copy(out.guest, sizeof(out.guest), guest);
+	(void)text_copy(out.text, sizeof(out.text), text);
+	channel_send(o->channel, WIRE_DID, o->id, &out, -1);
+	channel_send(o->channel, WIRE_DID_END, o->id, &end, -1);
+	operator_answered(o);
+}
+
+const struct policy_guest *
+operate_guest(struct operator_client *o, const char *name)
+{
+	const struct policy_guest *g = find(o->broker->policy, name);
+	char text[WIRE_TEXT];
+
+	if (g != NULL)
+		return g;
+	no_guest(o->broker->policy, name, text, sizeof(text));
+	operate_say(o, name, VPSH_ERR_NO_GUEST, text);
+	return NULL;
 }
 
 /* --- jobs ---------------------------------------------------------------- */
@@ -316,7 +343,7 @@ begin_guest(struct operate *w, const char *domain)
 	if (job == NULL) {
 		(void)text_copy(name, sizeof(name), domain);
 		if (g != NULL)
-			name_of(g, name);
+			operate_name(g, name);
 		did(w, name, g == NULL ? VPSH_ERR_NO_GUEST :
 		    VPSH_ERR_MEMORY_HOST, "", "Nothing was done: the broker "
 		    "has too much to do, or the guest was taken out of the "

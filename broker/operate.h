@@ -8,6 +8,7 @@
 #include "wire/wire.h"
 
 struct operator_client;
+struct policy_guest;
 
 /*
  * What operators have done to guests: adopt, hold, release, forget what was
@@ -20,6 +21,17 @@ bool	 operate_is_good(const struct wire_msg *msg);
 
 /* Answered with a DID for each guest, and DID_END.  False: no memory. */
 bool	 operate_begin(struct operator_client *o, const struct wire_msg *msg);
+
+/* The guest of that name; NULL: there is none, which was answered. */
+const struct policy_guest *operate_guest(struct operator_client *o,
+	    const char *name);
+
+/* CUSTOMER/GUEST */
+void	 operate_name(const struct policy_guest *g, char dst[WIRE_DOMAIN]);
+
+/* The one answer, and the end of it. */
+void	 operate_say(struct operator_client *o, const char *guest, int err,
+	    const char *text);
 
 /* The operator has gone; the jobs go on. */
 void	 operate_forget(struct operator_client *o);

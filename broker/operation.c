@@ -4,6 +4,7 @@
 #include "base/point.h"
 #include "base/text.h"
 #include "broker/broker.h"
+#include "broker/cancel.h"
 #include "broker/operation.h"
 #include "policy/sysrq.h"
 #include "policy/verb.h"
@@ -85,21 +86,10 @@ do_why(struct request *r)
 	return VPSH_OK;
 }
 
-/* Else it was begun in the name of the system, or of an operator. */
-static bool
-is_customers(const struct job *job)
-{
-	size_t i;
-
-	for (i = 0; operation_at(i) != NULL; i++)
-		if (strcmp(operation_at(i)->name, job->verb) == 0)
-			return true;
-	return false;
-}
-
 /*
  * Theirs: they asked for it, or it is about a guest of theirs.  A customer
- * may be called "system", too.
+ * may be called "system", too: what no customer can ask for is the system's,
+ * or an operator's.
  */
 static bool
 is_their_job(const struct policy_customer *customer, const struct job *job,
@@ -113,20 +103,43 @@ is_their_job(const struct policy_customer *customer, const struct job *job,
 			return true;
 		}
 	*guest = job->guest;
-	return is_customers(job) && strcmp(customer->name, job->owner) == 0;
+	return operation_by_name(job->verb) != NULL &&
+	    strcmp(customer->name, job->owner) == 0;
+}
+
+struct job *
+operation_job(const struct request *r, const char *ref, const char **guest)
+{
+	struct job *job = job_by_ref(r->broker, ref);
+
+	return job != NULL && is_their_job(r->customer, job, guest) ? job :
+	    NULL;
 }
 
 static int
 do_find(struct request *r)
 {
-	struct job *job = job_by_ref(r->broker, r->msg->u.ref.ref);
 	const char *guest;
+	struct job *job = operation_job(r, r->msg->u.ref.ref, &guest);
 
-	if (job == NULL || !is_their_job(r->customer, job, &guest)) {
+	if (job == NULL) {
 		r->args.detail = r->msg->u.ref.ref;
 		return VPSH_ERR_NO_JOB;
 	}
 	job_attach(job, r->connection, r->msg->head.id, guest);
+	return VPSH_OK;
+}
+
+/* They are on it: there is no need any more to show them back. */
+static int
+do_console(struct request *r)
+{
+	int err = viewer_attach(r);
+
+	if (err != VPSH_OK)
+		return err;
+	connection_left(r->connection, false);
+	prefs_returned(r->broker, r->customer->name, r->guest->name);
 	return VPSH_OK;
 }
 
@@ -151,6 +164,7 @@ do_whoami(struct request *r)
 #define ALL	(OPERATION_ALL | OPERATION_QUIET)
 #define FORCE	(POWER | OPERATION_FORCE)
 #define KEY	(POWER | OPERATION_KEY)
+#define REF	OPERATION_REF
 
 static const struct operation operations[] = {
 	{ WIRE_LIST, "list", RIGHT_ANY, ALL, do_list },
@@ -163,11 +177,16 @@ static const struct operation operations[] = {
 	{ WIRE_PAUSE, "pause", RIGHT_PAUSE, POWER, power_request },
 	{ WIRE_UNPAUSE, "unpause", RIGHT_PAUSE, POWER, power_request },
 	{ WIRE_SYSRQ, "sysrq", RIGHT_SYSRQ, KEY, do_sysrq },
-	{ WIRE_CONSOLE, "console", RIGHT_CONSOLE, VIEW, viewer_attach },
+	{ WIRE_CONSOLE, "console", RIGHT_CONSOLE, VIEW, do_console },
 	{ WIRE_LOG, "log", RIGHT_LOG, GUEST, viewer_attach },
 	{ WIRE_FOLLOW, "follow", RIGHT_ANY, ALL, follow_begin },
 	{ WIRE_UNFOLLOW, "unfollow", RIGHT_ANY, QUIET, follow_end },
 	{ WIRE_FIND, "job", RIGHT_ANY, QUIET, do_find },
+	{ WIRE_CANCEL, "cancel", RIGHT_ANY, REF, cancel_request },
+	{ WIRE_PREFS, "prefs", RIGHT_ANY, QUIET, prefs_read },
+	{ WIRE_PREFER, "prefer", RIGHT_ANY, 0, prefs_prefer },
+	{ WIRE_LEAVE, "leave", RIGHT_ANY, QUIET, prefs_leave },
+	{ WIRE_ACTIVITY, "activity", RIGHT_ANY, ALL, activity_request },
 	{ WIRE_WHY, "why", RIGHT_ANY, QUIET, do_why },
 	{ WIRE_WHOAMI, "whoami", RIGHT_ANY, QUIET, do_whoami },
 };
@@ -177,6 +196,30 @@ operation_at(size_t i)
 {
 	return i < sizeof(operations) / sizeof(operations[0]) ?
 	    &operations[i] : NULL;
+}
+
+const struct operation *
+operation_of(uint32_t type)
+{
+	const struct operation *op;
+	size_t i;
+
+	for (i = 0; (op = operation_at(i)) != NULL; i++)
+		if (op->type == type)
+			break;
+	return op;
+}
+
+const struct operation *
+operation_by_name(const char *name)
+{
+	const struct operation *op;
+	size_t i;
+
+	for (i = 0; (op = operation_at(i)) != NULL; i++)
+		if (strcmp(op->name, name) == 0)
+			break;
+	return op;
 }
 
 void
@@ -195,13 +238,9 @@ operation_allows(const struct job *job)
 {
 	const struct operation_how how = { .force = job->force,
 		.key = (unsigned char)job->key };
-	const struct operation *op;
+	const struct operation *op = operation_by_name(job->verb);
 	struct verdict verdict;
-	size_t i;
 
-	for (i = 0; (op = operation_at(i)) != NULL; i++)
-		if (strcmp(op->name, job->verb) == 0)
-			break;
 	/* The system's own, and the operator's: no customer asks for that. */
 	if (op == NULL)
 		return true;
@@ -281,6 +320,8 @@ how_of(struct request *r, struct operation_how *how)
 	uint32_t key = r->msg->u.sysrq.key;
 
 	memset(how, 0, sizeof(*how));
+	if ((flags & OPERATION_REF) != 0)
+		(void)text_copy(r->how, sizeof(r->how), r->msg->u.ref.ref);
 	if ((flags & OPERATION_VIEW) != 0)
 		how->look = (r->msg->u.attach.flags & WIRE_ATTACH_VIEW) != 0;
 	if ((flags & OPERATION_FORCE) != 0)
@@ -339,13 +380,10 @@ operation_dispatch(struct broker *b, struct connection *c,
 	struct operation_how how;
 	struct verdict verdict;
 	const char *guest;
-	size_t i = 0;
 	bool recorded;
 	int err;
 
-	while ((r.operation = operation_at(i)) != NULL &&
-	    r.operation->type != msg->head.type)
-		i++;
+	r.operation = operation_of(msg->head.type);
 	r.customer = policy_customer(b->policy, connection_customer(c));
 	if (r.operation == NULL || r.customer == NULL)
 		return -1;
@@ -377,4 +415,5 @@ _Static_assert(offsetof(struct wire_name, guest) == 0 &&
     offsetof(struct wire_power, guest) == 0 &&
     offsetof(struct wire_sysrq, guest) == 0 &&
     offsetof(struct wire_look, guest) == 0 &&
+    offsetof(struct wire_ask_activity, guest) == 0 &&
     offsetof(struct wire_attach, guest) == 0, "a guest's name comes first");

@@ -22,6 +22,7 @@ struct request;
 #define OPERATION_ALL	0x10u	/* the name may be empty: all guests */
 #define OPERATION_FORCE	0x20u	/* may go on to pull the plug */
 #define OPERATION_KEY	0x40u	/* a sysrq, whose right depends on the key */
+#define OPERATION_REF	0x80u	/* of a job, which goes on record */
 
 /*
  * One row per thing that a customer can ask for.  Nothing else is decoded,
@@ -62,6 +63,16 @@ struct request {
 
 /* The i-th row, NULL past the end. */
 const struct operation *operation_at(size_t i);
+/* The row of that request, or of that name; NULL: there is none. */
+const struct operation *operation_of(uint32_t type);
+const struct operation *operation_by_name(const char *name);
+
+/*
+ * The job of that reference, if it is the customer's: they asked for it, or
+ * it is about a guest of theirs.  guest is how they call that; or NULL.
+ */
+struct job *operation_job(const struct request *r, const char *ref,
+	    const char **guest);
 
 /*
  * The only caller of verb_decide(): the verdict on one operation as of

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/broker.h"
+#include "broker/lend.h"
 #include "broker/operate.h"
 #include "wire/err.h"
 
@@ -33,6 +34,7 @@ operator_free(struct operator_client *o)
 	TAILQ_REMOVE(&o->broker->operators.list, o, link);
 	o->broker->operators.count--;
 	operate_forget(o);
+	lend_forget(o);
 	event_free(o->timer);
 	channel_free(o->channel);
 	free(o->sessions);
@@ -164,6 +166,60 @@ operator_scanned(struct broker *b, uint32_t serial)
 	return more;
 }
 
+/* --- a guest's console --------------------------------------------------- */
+
+static void
+record_console(const struct operator_client *o, const char *verb,
+    const struct policy_guest *g)
+{
+	const struct audit_record r = { .event = "operator", .peer = &o->peer,
+		.verb = verb, .guest = g->name, .domain = g->domain,
+		.customer = g->owner, .verdict = "allow" };
+
+	audit_write(&o->broker->audit, &r);
+}
+
+static void
+watch(struct operator_client *o, const struct policy_guest *g, int64_t from)
+{
+	char name[WIRE_DOMAIN];
+	int err;
+
+	record_console(o, "watch", g);
+	err = viewer_watch(o, g, from);
+	if (err == VPSH_OK) {
+		operator_answered(o);
+		return;
+	}
+	operate_name(g, name);
+	operate_say(o, name, err, err == VPSH_ERR_BUSY ? "as many operators "
+	    "as may watch it already. Nothing was done." : "its console "
+	    "cannot be shown: vpsh is restarting, or out of memory. Ask "
+	    "again.");
+}
+
+/* False: that cannot be asked. */
+static bool
+console(struct operator_client *o, const struct wire_msg *msg)
+{
+	const struct wire_operate *what = &msg->u.operate;
+	const struct policy_guest *g;
+
+	if (what->guest[0] == '\0' || what->text[0] != '\0' ||
+	    what->flags != 0 || what->until_ms < 0)
+		return false;
+	g = operate_guest(o, what->guest);
+	if (g == NULL)
+		return true;
+	if (msg->head.type == WIRE_WATCH) {
+		watch(o, g, what->until_ms);
+	} else {
+		record_console(o, "lend", g);
+		lend_guest(o, g, what->until_ms);
+	}
+	return true;
+}
+
 /* --- frames -------------------------------------------------------------- */
 
 static bool
@@ -187,6 +243,9 @@ operator_asks(struct operator_client *o, const struct wire_msg *msg)
 		return sessions(o);
 	if (msg->head.type == WIRE_HEALTH)
 		return look_first(o, msg);
+	if (msg->head.type == WIRE_WATCH ||
+	    msg->head.type == WIRE_LEND_GUEST)
+		return console(o, msg);
 	if (!operate_is_good(msg))
 		return false;
 	/* Which guests that are is for Xen to say. */

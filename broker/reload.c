@@ -99,6 +99,8 @@ on_timer(evutil_socket_t socket, short what, void *arg)
 	connection_recheck_all(b);
 	viewer_recheck_all(b);
 	state_prune(b);
+	prefs_prune(b);
+	activity_prune(b);
 	follow_recheck_all(b);
 	account_refresh(b);
 	plan_end_of_grace(b);

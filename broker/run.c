@@ -35,11 +35,44 @@ run_kill_dead(const struct job *job)
 		channel_send(job->broker->supervisor, WIRE_KILL, 0, &of, -1);
 }
 
+/* Why the guest goes off, for who is at its console. */
+static const char *
+ending(const struct job *job)
+{
+	static const char *const reasons[] = {
+		[WIRE_REASON_POWEROFF] = "the guest has shut down",
+		[WIRE_REASON_REBOOT] = "the guest is rebooting",
+		[WIRE_REASON_CRASH] = "the guest has crashed",
+		[WIRE_REASON_WATCHDOG] = "the guest's watchdog has ended it",
+	};
+	const uint32_t reason = job->domain->now.reason;
+
+	if (job->op == WIRE_OP_DESTROY)
+		return "the guest is being switched off";
+	if (job->op == WIRE_OP_RESET)
+		return "the guest is being reset";
+	return job->op == WIRE_OP_DEATH &&
+	    reason < sizeof(reasons) / sizeof(reasons[0]) ?
+	    reasons[reason] : NULL;
+}
+
+static void
+mark_ending(const struct job *job)
+{
+	const char *text = ending(job);
+
+	if (text != NULL)
+		viewer_mark(job->broker, job->domain->name, text);
+}
+
 static void
 run_go(struct job *job)
 {
 	const struct wire_jobid id = { job->number };
 
+	/* Its console has said all, or all that is waited for. */
+	if (job->phase == WIRE_PHASE_PAUSED)
+		mark_ending(job);
 	job->phase = 0;
 	follow_changed(job->broker, job->domain);
 	evtimer_del(job->timer);

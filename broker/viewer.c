@@ -7,12 +7,15 @@
 #include "broker/operation.h"
 
 #define CONSOLES_MORE	5	/* than of each power verb: it harms nobody */
+#define OPERATORS_MAX	8	/* who watch one guest */
+#define OPERATOR_TAIL	4096	/* a screenful */
 
 struct viewer {
 	TAILQ_ENTRY(viewer)	 link;	/* viewers.list */
 	uint64_t		 number;
 	struct connection	*connection;	/* NULL: it is being ended */
-	const struct operation	*operation;
+	const struct operation	*operation;	/* NULL: an operator's */
+	struct peer		 overseer;	/* ...who is that */
 	bool			 look;		/* promised not to write */
 	char			 customer[WIRE_NAME];
 	char			 guest[WIRE_NAME];
@@ -28,16 +31,19 @@ viewer_init(struct broker *b)
 static bool
 viewer_may_write(const struct viewer *v)
 {
-	return v->operation->type == WIRE_CONSOLE && !v->look;
+	return v->operation != NULL && v->operation->type == WIRE_CONSOLE &&
+	    !v->look;
 }
 
 static void
 record(struct broker *b, const struct viewer *v, const char *event)
 {
 	const struct audit_record r = { .event = event,
-		.customer = v->customer, .verb = v->operation->name,
+		.customer = v->customer,
+		.verb = v->operation == NULL ? "watch" : v->operation->name,
 		.guest = v->guest, .domain = v->domain,
-		.peer = v->connection == NULL ? NULL :
+		.peer = v->operation == NULL ? &v->overseer :
+		    v->connection == NULL ? NULL :
 		    connection_peer(v->connection) };
 
 	audit_write(&b->audit, &r);
@@ -47,8 +53,11 @@ static void
 viewer_free(struct broker *b, struct viewer *v)
 {
 	record(b, v, "detach");
-	if (v->connection != NULL)
+	if (v->connection != NULL) {
+		if (viewer_may_write(v))
+			connection_was_on(v->connection, v->guest);
 		connection_pending(v->connection, -1);
+	}
 	TAILQ_REMOVE(&b->viewers.list, v, link);
 	free(v);
 }
@@ -95,6 +104,16 @@ viewer_forget_connection(struct broker *b, const struct connection *c)
 		}
 }
 
+/* An operator may see what is some customer's; of that name still. */
+static bool
+operator_may(const struct broker *b, const struct viewer *v)
+{
+	const struct policy_guest *g = policy_by_domain(b->policy, v->domain);
+
+	return g != NULL && strcmp(g->owner, v->customer) == 0 &&
+	    strcmp(g->name, v->guest) == 0;
+}
+
 void
 viewer_recheck_all(struct broker *b)
 {
@@ -103,6 +122,11 @@ viewer_recheck_all(struct broker *b)
 	struct verdict verdict;
 
 	TAILQ_FOREACH(v, &b->viewers.list, link) {
+		if (v->operation == NULL) {
+			if (!operator_may(b, v))
+				viewer_revoke(b, v);
+			continue;
+		}
 		how.look = v->look;
 		operation_decide(v->operation,
 		    policy_customer(b->policy, v->customer), v->guest,
@@ -125,14 +149,16 @@ viewer_describe(const struct broker *b, const struct connection *c,
 		}
 }
 
+/* Operators, or all others. */
 static int
-count_viewers(const struct broker *b, const char *domain)
+count_viewers(const struct broker *b, const char *domain, bool operators)
 {
 	const struct viewer *v;
 	int count = 0;
 
 	TAILQ_FOREACH(v, &b->viewers.list, link)
-		count += strcmp(v->domain, domain) == 0;
+		count += (v->operation == NULL) == operators &&
+		    strcmp(v->domain, domain) == 0;
 	return count;
 }
 
@@ -200,7 +226,7 @@ viewer_attach(struct request *r)
 		return VPSH_ERR_CONSOLE;
 	if (d == NULL)
 		return VPSH_ERR_MEMORY_HOST;
-	if (count_viewers(b, d->name) >= r->customer->limits.consoles) {
+	if (count_viewers(b, d->name, false) >= r->customer->limits.consoles) {
 		r->args.detail = "as many sessions as may look at it";
 		return VPSH_ERR_BUSY;
 	}
@@ -221,6 +247,79 @@ viewer_attach(struct request *r)
 	return VPSH_OK;
 }
 
+/* --- operators, and what is marked --------------------------------------- */
+
+static struct viewer *
+operator_viewer_new(struct operator_client *o, const struct policy_guest *g)
+{
+	struct viewer *v = calloc(1, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	v->number = ++o->broker->viewers.last;
+	v->overseer = o->peer;
+	v->look = true;
+	(void)text_copy(v->customer, sizeof(v->customer), g->owner);
+	(void)text_copy(v->guest, sizeof(v->guest), g->name);
+	(void)text_copy(v->domain, sizeof(v->domain), g->domain);
+	TAILQ_INSERT_TAIL(&o->broker->viewers.list, v, link);
+	return v;
+}
+
+/* It goes on when the operator hangs up here: the viewer's socket counts. */
+int
+viewer_watch(struct operator_client *o, const struct policy_guest *g,
+    int64_t from)
+{
+	struct broker *b = o->broker;
+	const struct policy_guest *first = policy_by_domain(b->policy,
+	    g->domain);
+	const struct domain *d = state_of(b, g->domain);
+	struct wire_grant grant = { .who = "operator",
+		.from = from > 0 ? (uint64_t)from : WIRE_FROM_TAIL,
+		.tail = OPERATOR_TAIL, .flags = WIRE_ATTACH_OPERATOR,
+		.since_ms = -1 };
+	struct wire_attached attached = { 0 };
+	struct viewer *v;
+	int pair[2];
+
+	if (!channel_ready(b->console) || first == NULL)
+		return VPSH_ERR_CONSOLE;
+	if (count_viewers(b, g->domain, true) >= OPERATORS_MAX)
+		return VPSH_ERR_BUSY;
+	if (d == NULL || fd_pair(pair) == -1)
+		return VPSH_ERR_MEMORY_HOST;
+	v = operator_viewer_new(o, first);
+	if (v == NULL) {
+		fd_close(&pair[0]);
+		fd_close(&pair[1]);
+		return VPSH_ERR_MEMORY_HOST;
+	}
+	grant.viewer = attached.viewer = v->number;
+	attached.state = (uint32_t)state_shown(b, d);
+	memcpy(grant.customer, v->customer, sizeof(grant.customer));
+	memcpy(grant.guest, v->guest, sizeof(grant.guest));
+	memcpy(attached.guest, v->guest, sizeof(attached.guest));
+	channel_send(b->console, WIRE_GRANT, 0, &grant, pair[0]);
+	channel_send(o->channel, WIRE_WATCHED, o->id, &attached, pair[1]);
+	return VPSH_OK;
+}
+
+void
+viewer_mark(struct broker *b, const char *domain, const char *text)
+{
+	const struct policy_guest *first = policy_by_domain(b->policy,
+	    domain);
+	struct wire_stream mark = { 0 };
+
+	if (!channel_ready(b->console) || first == NULL)
+		return;
+	(void)text_copy(mark.customer, sizeof(mark.customer), first->owner);
+	(void)text_copy(mark.guest, sizeof(mark.guest), first->name);
+	(void)text_copy(mark.text, sizeof(mark.text), text);
+	channel_send(b->console, WIRE_MARK, 0, &mark, -1);
+}
+
 uint32_t
 viewer_count(const struct broker *b)
 {
@@ -228,6 +327,6 @@ viewer_count(const struct broker *b)
 	uint32_t n = 0;
 
 	TAILQ_FOREACH(v, &b->viewers.list, link)
-		n += v->connection != NULL;
+		n += v->connection != NULL || v->operation == NULL;
 	return n;
 }

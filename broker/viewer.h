@@ -10,6 +10,8 @@
 
 struct broker;
 struct connection;
+struct operator_client;
+struct policy_guest;
 struct request;
 
 /*
@@ -26,6 +28,16 @@ void	 viewer_init(struct broker *b);
 
 /* Handler of CONSOLE and LOG. */
 int	 viewer_attach(struct request *r);
+
+/*
+ * An operator watches: answered with WATCHED, or an error.  From that offset;
+ * 0: the last screenful.
+ */
+int	 viewer_watch(struct operator_client *o, const struct policy_guest *g,
+	    int64_t from);
+
+/* A line for all who look at that domain's console, and for its log. */
+void	 viewer_mark(struct broker *b, const char *domain, const char *text);
 
 /* The console server says that this one has ended. */
 void	 viewer_gone(struct broker *b, uint64_t number);

@@ -21,7 +21,7 @@ struct event_base;
 #define VPSHD_CHILDREN	3
 #define VPSHD_WORKERS	256	/* orphans and who sees to them, too */
 #define VPSHD_DOORS	2
-#define VPSHD_FILES	2
+#define VPSHD_FILES	3
 
 /* Descriptors of these numbers outlive a renewal; nothing else does. */
 enum { VPSHD_LOCK = 3, VPSHD_DOOR, VPSHD_KEPT_END = VPSHD_DOOR + VPSHD_DOORS };

@@ -32,7 +32,18 @@ static char *const environment[] = {
 };
 
 /* By their inodes: the broker's workers are of its build, come what may. */
-static const char *const files[VPSHD_FILES] = { "vpsh-broker", "vpsh-domain" };
+static const char *const files[VPSHD_FILES] = { "vpsh-broker", "vpsh-domain",
+	"vpsh-store" };
+
+/* What a worker of that kind is: one of the files, and its argument. */
+static const struct {
+	int		 file;
+	const char	*word;
+} kinds[] = {
+	[WIRE_WORKER_RUN] = { 1, "run" },
+	[WIRE_WORKER_ACCOUNTS] = { 0, "accounts" },
+	[WIRE_WORKER_STORE] = { 2, NULL },
+};
 
 void
 process_init(struct vpshd *d, const char *run)
@@ -178,9 +189,9 @@ bool
 worker_spawn(struct vpshd *d, const struct wire_spawn *spawn, int fd)
 {
 	struct process *w = d->workers;
-	bool run = spawn->worker == WIRE_WORKER_RUN;
 
-	if ((!run && spawn->worker != WIRE_WORKER_ACCOUNTS) ||
+	if (spawn->worker == 0 ||
+	    spawn->worker >= sizeof(kinds) / sizeof(kinds[0]) ||
 	    spawn->deadline_ms == 0 || spawn->deadline_ms > DEADLINE_MAX_MS ||
 	    worker_find(d, spawn->job, false) != NULL)
 		return false;
@@ -190,9 +201,9 @@ worker_spawn(struct vpshd *d, const struct wire_spawn *spawn, int fd)
 		child_worker_gone(d, spawn->job, -1, false);
 		return true;
 	}
-	w->program = files[run];
-	w->file = d->files[run];
-	w->word = run ? "run" : "accounts";
+	w->program = files[kinds[spawn->worker].file];
+	w->file = d->files[kinds[spawn->worker].file];
+	w->word = kinds[spawn->worker].word;
 	w->job = spawn->job;
 	w->late = w->orphan = false;
 	if (process_start(w, fd) == -1)

@@ -46,10 +46,24 @@
 #define RING_MARKS	40
 #define RING_MARK_TEXT	72
 
+/*
+ * Those of people who come and go are kept only so many: the newest, and
+ * never at the cost of a boot's.
+ */
+#define RING_PEOPLE	8
+
+enum ring_kind {
+	RING_PLAIN,
+	RING_BOOT,		/* a boot begins here */
+	RING_GAP,		/* bytes are missing here */
+	RING_COMING,		/* somebody came or went */
+	RING_TAKING		/* or took over, which viewers are told of */
+};
+
 struct ring_mark {
 	uint64_t	offset;		/* of the byte behind it */
 	int64_t		wall_ms;
-	uint32_t	boot;		/* 1: a boot begins here */
+	uint32_t	kind;		/* enum ring_kind */
 	uint32_t	zero;
 	char		text[RING_MARK_TEXT];
 };
@@ -59,7 +73,7 @@ struct ring_tty {
 	uint64_t	rdev;		/* a free number is given out again */
 	int64_t		made_ns;
 	uint32_t	domid;
-	uint32_t	zero;
+	uint32_t	ended;		/* 1: it was read until it hung up */
 };
 
 /* The file's first page.  Raise RING_VERSION when anything here changes. */
@@ -186,8 +200,13 @@ int64_t	 ring_stamp_at(const struct ring *ring, uint64_t offset,
  */
 uint64_t ring_since(const struct ring *ring, int64_t wall_ms);
 
-/* Mark where the stream stands now; text is cut at its size. */
-void	 ring_mark(struct ring *ring, int64_t wall_ms, bool boot,
+/*
+ * Mark where the stream stands now; text is cut at its size.  Returns the
+ * number of the mark that had to go for it, if those before that one were
+ * moved up by one to fill its place; else RING_NONE.
+ */
+#define RING_NONE UINT64_MAX
+uint64_t ring_mark(struct ring *ring, int64_t wall_ms, enum ring_kind kind,
 	    const char *text);
 
 /*

@@ -168,28 +168,57 @@ marks_load(struct ring *ring)
 	span->first = span->next = n;
 	while (span->first > 0 && n - span->first < RING_MARKS - 1) {
 		mark = mark_slot(ring, span->first - 1);
-		if (mark->offset > at || mark->boot > 1 || mark->zero != 0)
+		if (mark->offset > at || mark->kind > RING_TAKING ||
+		    mark->zero != 0)
 			break;
 		at = mark->offset;
 		span->first--;
 	}
 }
 
-void
-ring_mark(struct ring *ring, int64_t wall_ms, bool boot, const char *text)
+/*
+ * Room for one more who came or went: the oldest goes.  Killed in between, a
+ * line is there twice.
+ */
+static uint64_t
+people_thin(struct ring *ring)
 {
+	struct ring_span *span = &ring->marks;
+	uint64_t n, oldest = RING_NONE;
+	size_t count = 0;
+
+	for (n = span->next; n > span->first; n--)
+		if (mark_slot(ring, n - 1)->kind >= RING_COMING) {
+			oldest = n - 1;
+			count++;
+		}
+	if (count < RING_PEOPLE)
+		return RING_NONE;
+	for (n = oldest; n > span->first; n--)
+		*mark_slot(ring, n) = *mark_slot(ring, n - 1);
+	/* Nothing of what is in front of it is there for who loads it. */
+	mark_slot(ring, span->first++)->offset = UINT64_MAX;
+	return oldest;
+}
+
+uint64_t
+ring_mark(struct ring *ring, int64_t wall_ms, enum ring_kind kind,
+    const char *text)
+{
+	uint64_t gone = kind >= RING_COMING ? people_thin(ring) : RING_NONE;
 	struct ring_span *span = &ring->marks;
 	struct ring_mark *mark = mark_slot(ring, span->next);
 
 	memset(mark, 0, sizeof(*mark));
 	mark->offset = ring->end;
 	mark->wall_ms = wall_ms - wall_ms % 1000;
-	mark->boot = boot;
+	mark->kind = kind;
 	(void)text_copy(mark->text, sizeof(mark->text), text);
 	span->next++;
 	__atomic_store_n(&ring->head->next_mark, span->next, __ATOMIC_SEQ_CST);
 	if (span->next - span->first > RING_MARKS - 1)
 		span->first++;
+	return gone;
 }
 
 bool
@@ -210,7 +239,7 @@ ring_boot_start(const struct ring *ring)
 	uint64_t n;
 
 	for (n = ring->marks.next; n > ring->marks.first; n--)
-		if (mark_slot(ring, n - 1)->boot)
+		if (mark_slot(ring, n - 1)->kind == RING_BOOT)
 			return mark_slot(ring, n - 1)->offset;
 	return ring_start(ring);
 }

@@ -179,7 +179,33 @@ watch_ring(struct server *server, const struct wire_pty *who, int *fd)
 
 	if (stream != NULL && !ring_is_taken(server, stream, *fd))
 		stream_remember(stream, *fd);
+	if (stream != NULL && (who->flags & WIRE_PTY_OFF) != 0)
+		stream_unread(stream, 0);
 	fd_close(fd);
+}
+
+/*
+ * It is let go before that is answered: whoever takes it next is alone with
+ * it.  Also said anew to a server that never had it.
+ */
+static void
+watch_lend(struct server *server, const struct wire_pty *who)
+{
+	struct stream *stream = stream_get(server, who->customer, who->guest);
+
+	if (stream != NULL)
+		stream_lend(stream);
+	channel_send(&server->watch, WIRE_PTY_LOST, who);
+}
+
+/* It ended while neither we nor the watcher had its console. */
+static void
+watch_unread(struct server *server, const struct wire_pty *who)
+{
+	struct stream *stream = stream_get(server, who->customer, who->guest);
+
+	if (stream != NULL)
+		stream_unread(stream, who->boot);
 }
 
 static void
@@ -187,9 +213,22 @@ watch_drop(struct server *server, const struct wire_pty *who)
 {
 	struct stream *stream = stream_find(server, who->customer, who->guest);
 
-	if (stream == NULL ||
-	    memcmp(stream->pty.uuid, who->uuid, WIRE_UUID) != 0)
+	if ((who->flags & WIRE_PTY_LENT) != 0) {
+		watch_lend(server, who);
 		return;
+	}
+	if (stream != NULL && (who->flags & WIRE_PTY_FORGET) != 0) {
+		/* Its viewers ask the broker again and hear why. */
+		stream_close(stream, "");
+		stream_drop(server, stream);
+		return;
+	}
+	if (stream == NULL ||
+	    memcmp(stream->pty.uuid, who->uuid, WIRE_UUID) != 0) {
+		if ((who->flags & WIRE_PTY_UNREAD) != 0)
+			watch_unread(server, who);
+		return;
+	}
 	stream_close(stream, "console closed; waiting for the guest");
 	if ((who->flags & WIRE_PTY_DIED) != 0)
 		stream_gap(stream, "the host's console daemon died; lines "
@@ -298,7 +337,7 @@ broker_stream(struct server *server, uint32_t type,
 		return false;
 	stream = stream_find(server, which->customer, which->guest);
 	if (stream != NULL && type == WIRE_MARK)
-		stream_mark(stream, which->text);
+		stream_told(stream, which->text);
 	else if (stream != NULL)
 		stream_drain(stream);
 	else if (type == WIRE_DRAIN) {
@@ -431,6 +470,7 @@ server_free(struct server *server)
 {
 	struct stream *stream;
 
+	server->ending = true;
 	channel_close(&server->super);
 	channel_close(&server->broker);
 	channel_close(&server->watch);

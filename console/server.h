@@ -39,6 +39,7 @@ struct server {
 	struct channel		 watch;
 	int64_t			 began_ms;
 	bool			 told;		/* what rings there are */
+	bool			 ending;	/* nobody leaves: we do */
 	struct event		*tell;
 	unsigned		 generation;	/* counts brokers */
 	struct event		*orphans;

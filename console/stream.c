@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/point.h"
 #include "base/text.h"
+#include "console/people.h"
 #include "console/server.h"
 #include "console/stream.h"
 #include "wire/err.h"
@@ -20,6 +21,15 @@
  * console leaves the others their turn.
  */
 #define TURN_BYTES 32768
+
+/*
+ * A read that gives less has emptied the pty: asking once more would only
+ * keep the echo of a key waiting.
+ */
+#define TURN_SHORT 256
+
+/* A guest that gave TURN_BYTES may rest so long. */
+#define REST_US 1000
 
 #define MARK_CLOSED "console closed; waiting for the guest"
 
@@ -41,20 +51,40 @@ stream_pump(struct stream *stream)
 }
 
 static void
-mark_put(struct stream *stream, const char *text, bool boot)
+mark_put(struct stream *stream, const char *text, enum ring_kind kind)
 {
 	struct viewer *viewer;
+	uint64_t gone;
 
-	ring_mark(&stream->ring, clock_wall_ms(), boot, text);
-	TAILQ_FOREACH(viewer, &stream->viewers, link)
+	if (ring_ready(&stream->ring, stream->customer, stream->guest) == -1)
+		return;
+	gone = ring_mark(&stream->ring, clock_wall_ms(), kind, text);
+	TAILQ_FOREACH(viewer, &stream->viewers, link) {
+		if (gone != RING_NONE)
+			viewer_renumber(viewer, gone);
 		viewer_wake(viewer);
+	}
 }
 
 void
 stream_mark(struct stream *stream, const char *text)
 {
-	if (ring_ready(&stream->ring, stream->customer, stream->guest) == 0)
-		mark_put(stream, text, false);
+	mark_put(stream, text, RING_PLAIN);
+}
+
+void
+stream_told(struct stream *stream, const char *text)
+{
+	stream->told = stream->fd != -1;
+	mark_put(stream, text, RING_PLAIN);
+}
+
+void
+stream_people(struct stream *stream, enum ring_kind kind, const char *text)
+{
+	/* What there is may still be on its way to us. */
+	if (stream->ring.head != NULL)
+		mark_put(stream, text, kind);
 }
 
 void
@@ -62,10 +92,23 @@ stream_gap(struct stream *stream, const char *text)
 {
 	if (ring_ready(&stream->ring, stream->customer, stream->guest) == -1)
 		return;
-	stream->gap = stream->ring.marks.next + 1;
 	/* Said: no need to say it again when there is another pty. */
 	memset(&stream->ring.head->tty, 0, sizeof(stream->ring.head->tty));
-	mark_put(stream, text, false);
+	mark_put(stream, text, RING_GAP);
+}
+
+void
+stream_unread(struct stream *stream, uint64_t boot)
+{
+	const struct ring_head *head = stream->ring.head;
+	bool torn = head != NULL && head->tty.made_ns != 0 &&
+	    head->tty.ended == 0;
+	bool unseen = boot != 0 && (head == NULL || head->boot != boot);
+
+	if (stream->fd == -1 && (torn || unseen))
+		stream_gap(stream, "the guest ended before its console was "
+				   "read to the end; lines may be missing "
+				   "here");
 }
 
 /* --- the pty ------------------------------------------------------------- */
@@ -88,9 +131,22 @@ pty_release(struct stream *stream)
 		event_free(stream->readable);
 	if (stream->writable != NULL)
 		event_free(stream->writable);
-	stream->readable = stream->writable = NULL;
+	if (stream->rest != NULL)
+		event_free(stream->rest);
+	stream->readable = stream->writable = stream->rest = NULL;
 	fd_close(&stream->fd);
 	fd_close(&stream->lock);
+}
+
+static void
+pty_close(struct stream *stream)
+{
+	pty_release(stream);
+	/* Keys for a guest that is gone are not for its next boot. */
+	input_forget(stream);
+	stream->closed = true;
+	if (stream->draining)
+		stream_drained(stream);
 }
 
 void
@@ -98,52 +154,85 @@ stream_close(struct stream *stream, const char *text)
 {
 	if (stream->fd == -1)
 		return;
-	pty_release(stream);
-	/* Keys for a guest that is gone are not for its next boot. */
-	input_forget(stream);
-	stream->closed = true;
-	stream_mark(stream, text);
-	if (stream->draining)
-		stream_drained(stream);
+	if (!stream->told)
+		stream_mark(stream, text);
+	pty_close(stream);
+	/* Or whoever knows better says so. */
+	if (stream->ring.head != NULL)
+		stream->ring.head->tty.ended = 1;
 }
 
 /*
- * Take up to max bytes.  False when the pty hung up, which Linux shows as 0
- * or as EIO.
+ * Take up to max bytes, for as long as a read gives no less than that.  False
+ * when the pty hung up, which Linux shows as 0 or as EIO.
  */
 static bool
-pty_take(struct stream *stream, size_t max)
+pty_take(struct stream *stream, size_t max, size_t least)
 {
 	size_t taken = 0;
 	ssize_t n = 0;
 
 	while (taken < max) {
 		n = ring_read(&stream->ring, stream->fd, clock_wall_ms());
-		if (n > 0) {
+		if (n > 0)
 			taken += (size_t)n;
+		else if (n == -1 && errno == EINTR)
 			continue;
-		}
-		if (n == -1 && errno == EINTR)
-			continue;
-		break;
+		if (n <= 0 || (size_t)n < least)
+			break;
 	}
-	if (taken > 0)
+	if (taken > 0) {
 		stream->heard_ms = clock_ms();
-	return taken >= max || (n == -1 && errno == EAGAIN);
+		/* It did not go off, or has more to say than that. */
+		stream->told = false;
+	}
+	return n > 0 || (n == -1 && errno == EAGAIN);
+}
+
+/*
+ * A guest that floods faster than its viewers can read is read a little
+ * slower: else what they are owed would be overwritten, and the time that
+ * they need spent on that.  Still a hundred times what xenconsoled takes
+ * from a guest, so that no viewer can hold one up.
+ */
+static void
+pty_rest(struct stream *stream)
+{
+	const struct timeval time = { 0, REST_US };
+	const struct viewer *viewer;
+
+	TAILQ_FOREACH(viewer, &stream->viewers, link)
+		if (viewer->blocked)
+			break;
+	if (viewer != NULL && event_add(stream->rest, &time) == 0)
+		(void)event_del(stream->readable);
+}
+
+static void
+pty_rested(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+
+	(void)fd;
+	(void)what;
+	(void)event_add(stream->readable, NULL);
 }
 
 static void
 stream_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *stream = arg;
+	const uint64_t before = ring_end(&stream->ring);
 
 	(void)fd;
 	(void)what;
-	if (!pty_take(stream, TURN_BYTES)) {
+	if (!pty_take(stream, TURN_BYTES, TURN_SHORT)) {
 		stream_close(stream, MARK_CLOSED);
 		server_lost(stream);
 	}
 	stream_pump(stream);
+	if (stream->fd != -1 && ring_end(&stream->ring) - before >= TURN_BYTES)
+		pty_rest(stream);
 }
 
 /* Put waiting keys into the pty as far as it takes them. */
@@ -291,14 +380,17 @@ static void
 pty_compare(struct stream *stream, const struct wire_pty *who,
     struct ring_tty *tty)
 {
-	const struct ring_head *head = stream->ring.head;
+	struct ring_head *head = stream->ring.head;
 
 	tty->domid = who->domid;
-	if (head->tty.made_ns != 0 && head->tty.domid == tty->domid &&
-	    (who->boot == 0 || head->boot == who->boot) &&
+	tty->ended = head->tty.ended;
+	if (head->tty.made_ns != 0 && head->tty.domid != tty->domid)
+		stream_unread(stream, 0);
+	else if (head->tty.made_ns != 0 &&
 	    memcmp(&head->tty, tty, sizeof(*tty)) != 0)
 		stream_gap(stream, "the host's console daemon was restarted; "
 				   "lines may be missing here");
+	tty->ended = 0;
 	stream->ring.head->tty = *tty;
 }
 
@@ -320,7 +412,17 @@ mark_opened(struct stream *stream, const struct wire_pty *who, bool renewed)
 		    (unsigned long long)who->boot);
 	else
 		(void)text_copy(text, sizeof(text), "console opened");
-	mark_put(stream, text, boot);
+	mark_put(stream, text, boot ? RING_BOOT : RING_PLAIN);
+}
+
+/* Bytes that the operator's tool has read are not here. */
+static void
+mark_returned(struct stream *stream)
+{
+	if (stream->lent)
+		stream_gap(stream, "the operator had this console; what was "
+				   "printed meanwhile is missing");
+	stream->lent = false;
 }
 
 static int
@@ -332,7 +434,9 @@ pty_listen(struct stream *stream)
 	    stream_readable, stream);
 	stream->writable = event_new(base, stream->fd, EV_WRITE,
 	    stream_writable, stream);
-	if (stream->readable == NULL || stream->writable == NULL)
+	stream->rest = evtimer_new(base, pty_rested, stream);
+	if (stream->readable == NULL || stream->writable == NULL ||
+	    stream->rest == NULL)
 		return -1;
 	return event_add(stream->readable, NULL);
 }
@@ -350,13 +454,28 @@ is_renewal(const struct stream *stream, const struct wire_pty *who)
 	    stream->ring.head->boot == who->boot;
 }
 
+void
+stream_lend(struct stream *stream)
+{
+	struct viewer *viewer;
+
+	stream->lent = true;
+	if (stream->fd != -1) {
+		(void)pty_take(stream, REST_BYTES, 0);
+		pty_close(stream);
+	}
+	stream->closed = true;
+	TAILQ_FOREACH(viewer, &stream->viewers, link)
+		viewer_wake(viewer);
+}
+
 /* What of the old pty is still good when a new one takes its place. */
 static void
 pty_replace(struct stream *stream, bool renewed)
 {
 	if (stream->fd == -1)
 		return;
-	(void)pty_take(stream, REST_BYTES);
+	(void)pty_take(stream, REST_BYTES, 0);
 	pty_release(stream);
 	if (!renewed)
 		input_forget(stream);
@@ -382,8 +501,9 @@ stream_open(struct stream *stream, const struct wire_pty *who, int pty,
 	stream->lock = lock;
 	stream->tty = (dev_t)tty.rdev;
 	stream->pty = *who;
-	stream->closed = false;
+	stream->closed = stream->told = false;
 	stream->heard_ms = clock_ms();
+	mark_returned(stream);
 	if (pty_listen(stream) == -1) {
 		stream_close(stream, MARK_CLOSED);
 		return -1;
@@ -483,9 +603,13 @@ void
 stream_join(struct stream *stream, struct viewer *viewer)
 {
 	TAILQ_INSERT_TAIL(&stream->viewers, viewer, link);
-	if (viewer->may_write &&
-	    (stream->writer == NULL || gives_way(stream->writer, viewer)))
+	people_came(stream, viewer);
+	if (viewer->may_write && stream->writer == NULL) {
 		writer_set(stream, viewer);
+	} else if (viewer->may_write && gives_way(stream->writer, viewer)) {
+		people_took(stream, viewer);
+		writer_set(stream, viewer);
+	}
 	viewer->writer_due = !viewer->log;
 }
 
@@ -494,6 +618,7 @@ stream_leave(struct stream *stream, struct viewer *viewer)
 {
 	struct viewer *other;
 
+	people_left(stream, viewer);
 	TAILQ_REMOVE(&stream->viewers, viewer, link);
 	if (stream->writer != viewer)
 		return;
@@ -509,6 +634,8 @@ stream_take(struct stream *stream, struct viewer *viewer)
 {
 	if (viewer->may_write && stream->writer != viewer) {
 		viewer->input_ms = clock_ms();
+		if (stream->writer != NULL)
+			people_took(stream, viewer);
 		writer_set(stream, viewer);
 	} else {
 		viewer->writer_due = !viewer->log;

@@ -47,10 +47,12 @@ struct stream {
 	int			 lock;		/* held while fd is */
 	dev_t			 tty;
 	bool			 closed;	/* it was lost or dropped */
+	bool			 lent;		/* an operator's tool has it */
+	bool			 told;		/* why the guest goes off */
 	struct event		*readable;
 	struct event		*writable;
+	struct event		*rest;		/* while it is not read */
 	struct ring		 ring;
-	uint64_t		 gap;		/* the last one's mark, and 1 */
 
 	TAILQ_HEAD(, viewer)	 viewers;	/* oldest first */
 	struct viewer		*writer;
@@ -88,11 +90,30 @@ void		 stream_remember(struct stream *stream, int ring);
 /* Let the pty go, if it has one; text is the mark. */
 void		 stream_close(struct stream *stream, const char *text);
 
+/*
+ * The same, for a tool of the operator's.  What came until then is taken;
+ * the broker has it marked.
+ */
+void		 stream_lend(struct stream *stream);
+
 /* A line for all viewers, in its place in the stream. */
 void		 stream_mark(struct stream *stream, const char *text);
 
+/* The same, of why the guest goes off: that its console closes says less. */
+void		 stream_told(struct stream *stream, const char *text);
+
+/* The same, of people; see people.h.  Not if there is no ring yet. */
+void		 stream_people(struct stream *stream, enum ring_kind kind,
+		    const char *text);
+
 /* The same, that bytes are missing; also for who comes back to that place. */
 void		 stream_gap(struct stream *stream, const char *text);
+
+/*
+ * Its domain is gone, or was not found: say that bytes of it may be missing,
+ * unless it was read to its end.  boot: of that domain, 0 if not known.
+ */
+void		 stream_unread(struct stream *stream, uint64_t boot);
 
 /* Answer DRAINED when the guest has nothing more to say. */
 void		 stream_drain(struct stream *stream);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "console/people.h"
 #include "console/server.h"
 #include "console/stream.h"
 #include "console/viewer.h"
@@ -16,6 +18,9 @@
 #define TURN_SEND 4
 #define TURN_TAKE 8
 
+/* Is one that is not listened to still there?  So often is that asked. */
+#define STALLED_US 200000
+
 enum sent {
 	SENT,
 	SENT_NOTHING, /* there is nothing to send */
@@ -24,23 +29,29 @@ enum sent {
 };
 
 /*
- * The first mark that it has not passed.  One that goes on where it was has
- * seen the marks that stand there, but for what came in its absence: that
+ * One that goes on where it was has seen the marks that stand there; but that
  * bytes are missing is rather said twice than not at all.
  */
+static bool
+has_passed(const struct viewer *viewer, const struct ring_mark *mark)
+{
+	if (mark->wall_ms / 1000 < viewer->since_ms / 1000 ||
+	    mark->offset < viewer->offset)
+		return true;
+	return viewer->from != WIRE_FROM_TAIL &&
+	    mark->offset == viewer->offset && mark->kind != RING_GAP &&
+	    mark->kind != RING_BOOT;
+}
+
+/* The first mark that it has not passed. */
 static void
 place_mark(struct viewer *viewer)
 {
-	const struct stream *stream = viewer->stream;
-	uint64_t passed = viewer->offset;
 	struct ring_mark mark;
 
-	if (viewer->from != WIRE_FROM_TAIL)
-		passed++;
 	viewer->mark = 0;
-	while (ring_mark_at(&stream->ring, &viewer->mark, &mark) &&
-	    mark.offset < passed && (mark.offset < viewer->offset ||
-	    viewer->mark + 1 != stream->gap))
+	while (ring_mark_at(&viewer->stream->ring, &viewer->mark, &mark) &&
+	    has_passed(viewer, &mark))
 		viewer->mark++;
 }
 
@@ -49,6 +60,18 @@ place_end(struct viewer *viewer)
 {
 	viewer->until = ring_end(&viewer->stream->ring);
 	viewer->until_mark = viewer->stream->ring.marks.next;
+	viewer->people = viewer->until_mark;
+}
+
+void
+viewer_renumber(struct viewer *viewer, uint64_t gone)
+{
+	if (viewer->mark <= gone)
+		viewer->mark++;
+	if (viewer->until_mark <= gone)
+		viewer->until_mark++;
+	if (viewer->people <= gone)
+		viewer->people++;
 }
 
 static uint64_t
@@ -98,12 +121,14 @@ viewer_fail(struct viewer *viewer)
 static void
 viewer_stall(struct viewer *viewer, bool stall)
 {
+	const struct timeval often = { 0, STALLED_US };
+
 	if (viewer->stalled == stall)
 		return;
 	viewer->stalled = stall;
 	if (stall) {
 		(void)event_del(viewer->readable);
-		(void)event_add(viewer->closed, NULL);
+		(void)event_add(viewer->closed, &often);
 	} else {
 		(void)event_del(viewer->closed);
 		(void)event_add(viewer->readable, NULL);
@@ -142,6 +167,9 @@ viewer_take(struct viewer *viewer)
 	}
 	if (msg.head.type == WIRE_TAKE) {
 		stream_take(stream, viewer);
+	} else if (msg.head.type == WIRE_HERE) {
+		viewer->here = true;
+		viewer_wake(viewer);
 	} else if (stream->writer == viewer) {
 		viewer->input_ms = clock_ms();
 		stream_input(stream, msg.u.output.data,
@@ -173,13 +201,21 @@ viewer_writable(evutil_socket_t fd, short what, void *arg)
 	viewer_pump(viewer);
 }
 
-/* It went away while its input had to wait for the guest. */
+/*
+ * Did it go away while its input had to wait for the guest?  Not by an event:
+ * libevent has none for a socket that broke with unread frames in it, as that
+ * of a killed viewer does, and would go round and round over it.
+ */
 static void
 viewer_closed(evutil_socket_t fd, short what, void *arg)
 {
+	struct viewer *viewer = arg;
+	struct pollfd pfd = { viewer->fd, POLLRDHUP, 0 };
+
 	(void)fd;
 	(void)what;
-	viewer_fail(arg);
+	if (poll(&pfd, 1, 0) == 1)
+		viewer_fail(viewer);
 }
 
 static enum sent
@@ -284,6 +320,15 @@ send_note(struct viewer *viewer, const char *text, bool *due)
 	return result;
 }
 
+static enum sent
+send_here(struct viewer *viewer)
+{
+	char text[WIRE_TEXT];
+
+	people_here(viewer->stream, text, sizeof(text));
+	return send_note(viewer, text, &viewer->here);
+}
+
 /* After a restart nobody knows at once what consoles there are. */
 static enum sent
 send_waiting(struct viewer *viewer)
@@ -295,8 +340,32 @@ send_waiting(struct viewer *viewer)
 	if (!viewer->waiting || !stream->server->told ||
 	    stream_expects(stream))
 		return SENT_NOTHING;
-	return send_note(viewer, "no console yet; waiting for the guest",
+	return send_note(viewer, stream->lent ?
+	    "the operator has this console for a while; waiting for it" :
+	    "no console yet; waiting for the guest",
 	    &viewer->waiting);
+}
+
+/* Who came and went before a viewer is for the log to say. */
+static bool
+is_for(const struct viewer *viewer, const struct ring_mark *mark)
+{
+	return viewer->log || (mark->kind != RING_TAKING &&
+	    (mark->kind != RING_COMING || viewer->mark >= viewer->people));
+}
+
+/* The next mark of those that it is to see. */
+static bool
+next_mark(struct viewer *viewer, struct ring_mark *mark)
+{
+	const struct ring *ring = &viewer->stream->ring;
+
+	while (ring_mark_at(ring, &viewer->mark, mark)) {
+		if (is_for(viewer, mark))
+			return true;
+		viewer->mark++;
+	}
+	return false;
 }
 
 /* Bytes, up to limit. */
@@ -349,12 +418,14 @@ send_next(struct viewer *viewer)
 	}
 	if (viewer->missed > 0)
 		return send_missed(viewer);
+	if (viewer->here)
+		return send_here(viewer);
 	if (viewer->lost)
 		return send_note(viewer,
 		    "the console's memory was lost; what was printed "
 		    "meanwhile is missing",
 		    &viewer->lost);
-	marked = ring_mark_at(ring, &viewer->mark, &mark);
+	marked = next_mark(viewer, &mark);
 	if (marked && mark.offset <= viewer->offset)
 		return send_mark(viewer, &mark);
 	if (viewer->log && !viewer->follow)
@@ -435,7 +506,9 @@ viewer_new(struct stream *stream, const struct wire_grant *grant,
 	viewer->id = grant->viewer;
 	viewer->generation = generation;
 	viewer->log = (grant->flags & WIRE_ATTACH_LOG) != 0;
-	viewer->may_write = grant->may_write != 0 && !viewer->log;
+	viewer->overseer = (grant->flags & WIRE_ATTACH_OPERATOR) != 0;
+	viewer->may_write = grant->may_write != 0 && !viewer->log &&
+	    !viewer->overseer;
 	viewer->follow = (grant->flags & WIRE_ATTACH_FOLLOW) != 0;
 	viewer->boot = (grant->flags & WIRE_ATTACH_BOOT) != 0;
 	viewer->from = grant->from;
@@ -450,7 +523,8 @@ viewer_new(struct stream *stream, const struct wire_grant *grant,
 	    viewer_readable, viewer);
 	viewer->writable = event_new(base, fd, EV_WRITE, viewer_writable,
 	    viewer);
-	viewer->closed = event_new(base, fd, EV_CLOSED, viewer_closed, viewer);
+	viewer->closed = event_new(base, -1, EV_PERSIST, viewer_closed,
+	    viewer);
 	if (viewer->readable == NULL || viewer->writable == NULL ||
 	    viewer->closed == NULL || fd_set_nonblock(fd) == -1 ||
 	    event_add(viewer->readable, NULL) == -1) {

@@ -28,6 +28,7 @@ struct viewer {
 	uint64_t		 id;		/* of the broker that granted */
 	unsigned		 generation;	/* which broker that was */
 	char			 who[WIRE_NAME];
+	bool			 overseer;	/* only watches */
 	bool			 may_write;
 	bool			 log;		/* is told when bytes came */
 	bool			 follow;	/* a log with no end */
@@ -46,12 +47,14 @@ struct viewer {
 	uint64_t		 offset;	/* of the next byte to send */
 	uint64_t		 missed;	/* bytes to tell of */
 	uint64_t		 mark;		/* the next to send */
+	uint64_t		 people;	/* marks of them from here on */
 	int64_t			 stamp_ms;	/* the last sent, -1 */
 	uint64_t		 until;		/* where a log ends, ... */
 	uint64_t		 until_mark;	/* ...behind these marks */
 	bool			 writer_due;	/* WRITER to be sent */
 	bool			 lost;		/* tell it: bytes are lost */
 	bool			 waiting;	/* tell it: no console yet */
+	bool			 here;		/* tell it who is here */
 	int64_t			 came_ms;	/* by the wall clock */
 	int64_t			 input_ms;	/* of its last key */
 };
@@ -69,6 +72,9 @@ void		 viewer_place(struct viewer *viewer);
 
 /* The stream's bytes are other ones now: go on with what comes. */
 void		 viewer_move_on(struct viewer *viewer);
+
+/* The mark of that number went, and those before it moved up into its place. */
+void	 viewer_renumber(struct viewer *viewer, uint64_t gone);
 
 /* Send what there is.  May end the viewer. */
 void		 viewer_pump(struct viewer *viewer);

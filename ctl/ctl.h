@@ -84,7 +84,7 @@ void ctl_usage(FILE *to);
 
 /*
  * The commands: add.c, show.c, close.c, welcome.c, check.c, sessions.c,
- * operate.c, health.c, metrics.c.
+ * operate.c, watch.c, health.c, metrics.c.
  */
 int add_run(struct ctl *ctl, const struct ctl_call *call);
 int show_run(struct ctl *ctl, const struct ctl_call *call);
@@ -100,6 +100,7 @@ int operate_adopt_run(struct ctl *ctl, const struct ctl_call *call);
 int operate_hold_run(struct ctl *ctl, const struct ctl_call *call);
 int operate_release_run(struct ctl *ctl, const struct ctl_call *call);
 int operate_forget_run(struct ctl *ctl, const struct ctl_call *call);
+int watch_run(struct ctl *ctl, const struct ctl_call *call);
 int health_run(struct ctl *ctl, const struct ctl_call *call);
 int metrics_run(struct ctl *ctl, const struct ctl_call *call);
 

@@ -9,18 +9,21 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "ctl/operate.h"
 #include "ctl/service.h"
 #include "wire/err.h"
 
 /*
- * What is done to guests: adopt, hold, release, forget-saved.  The broker
- * finds the guest and has it done, one job a guest; we wait and tell.
+ * What is done to guests: adopt, hold, release, forget-saved; and their
+ * consoles are lent.  The broker finds the guest and has it done, one job a
+ * guest; we wait and tell.
  */
 
 #define ANSWER_S   900 /* for one guest: it may be busy, and Xen slow */
 #define TRIES	   3
 #define REASON_MAX 120
 #define FOR_MAX_S  (366LL * 24 * 3600)
+#define LEND_FOR   "10m" /* a console, unless told otherwise */
 
 struct operate {
 	struct report *report;
@@ -162,8 +165,9 @@ operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what,
 
 /* --- what was typed ------------------------------------------------------ */
 
-static int
-take_guest(struct ctl *ctl, const char *word, struct wire_operate *what)
+int
+operate_take_guest(
+    struct ctl *ctl, const char *word, struct wire_operate *what)
 {
 	char safe[4 * WIRE_DOMAIN];
 	const char *slash = strchr(word, '/'), *c;
@@ -244,7 +248,7 @@ operate_adopt_run(struct ctl *ctl, const struct ctl_call *call)
 	if (ctl_given(call, "--dry-run"))
 		what.flags = WIRE_RUN_DRY;
 	if (call->nargs == 1 &&
-	    (code = take_guest(ctl, call->args[0], &what)) != CTL_OK)
+	    (code = operate_take_guest(ctl, call->args[0], &what)) != CTL_OK)
 		return code;
 	return operate(ctl, WIRE_ADOPT, &what, NULL);
 }
@@ -255,7 +259,7 @@ operate_hold_run(struct ctl *ctl, const struct ctl_call *call)
 	struct wire_operate what = { .guest = "" };
 	int code;
 
-	if ((code = take_guest(ctl, call->args[0], &what)) != CTL_OK ||
+	if ((code = operate_take_guest(ctl, call->args[0], &what)) != CTL_OK ||
 	    (code = take_reason(ctl, ctl_value(call, "--reason"), &what)) !=
 		CTL_OK ||
 	    (code = take_for(ctl, ctl_value(call, "--for"), &what)) != CTL_OK)
@@ -268,14 +272,34 @@ one_guest(struct ctl *ctl, const struct ctl_call *call, uint32_t type,
     const char *word)
 {
 	struct wire_operate what = { .guest = "" };
-	int code = take_guest(ctl, call->args[0], &what);
+	int code = operate_take_guest(ctl, call->args[0], &what);
 
 	return code == CTL_OK ? operate(ctl, type, &what, word) : code;
+}
+
+/* Its console, for another tool; back by itself. */
+static int
+lend(struct ctl *ctl, const struct ctl_call *call)
+{
+	const char *time = ctl_value(call, "--for");
+	struct wire_operate what = { .guest = "" };
+	int code;
+
+	if ((code = operate_take_guest(ctl, call->args[0], &what)) != CTL_OK ||
+	    (code = take_for(ctl, time != NULL ? time : LEND_FOR, &what)) !=
+		CTL_OK)
+		return code;
+	return operate(ctl, WIRE_LEND_GUEST, &what, NULL);
 }
 
 int
 operate_release_run(struct ctl *ctl, const struct ctl_call *call)
 {
+	if (ctl_given(call, "--console"))
+		return lend(ctl, call);
+	if (ctl_given(call, "--for"))
+		return report_usage(&ctl->report,
+		    "--for goes with --console: a hold is released for good");
 	return one_guest(ctl, call, WIRE_RELEASE, "release");
 }
 

@@ -111,14 +111,24 @@ tell(struct watch *watch, const struct dom *dom)
 	link_send(&watch->console, WIRE_PTY, &pty, fds, 3);
 }
 
-static void
-let_go(struct watch *watch, struct dom *dom)
+void
+console_let_go(struct watch *watch, struct dom *dom)
 {
 	fd_close(&dom->console.pty);
 	fd_close(&dom->console.ring);
 	lock_console_release(watch->paths.console_locks, dom->now.domid,
 	    &dom->console.lock);
 	dom->console.path[0] = '\0';
+}
+
+void
+console_tell_lent(struct watch *watch, const struct dom *dom)
+{
+	struct wire_pty pty;
+
+	fill(dom, &pty);
+	pty.flags = WIRE_PTY_LENT;
+	link_send(&watch->console, WIRE_PTY_DROP, &pty, NULL, 0);
 }
 
 static void
@@ -131,7 +141,21 @@ drop(struct watch *watch, struct dom *dom, uint32_t flags, const char *why)
 	fill(dom, &pty);
 	pty.flags = flags;
 	link_send(&watch->console, WIRE_PTY_DROP, &pty, NULL, 0);
-	let_go(watch, dom);
+	console_let_go(watch, dom);
+}
+
+void
+console_ended(struct watch *watch, struct dom *dom, const char *why)
+{
+	struct wire_pty pty;
+
+	if (dom->console.pty != -1) {
+		drop(watch, dom, 0, why);
+	} else if (dom->console.pv[0] != '\0') {
+		fill(dom, &pty);
+		pty.flags = WIRE_PTY_UNREAD;
+		link_send(&watch->console, WIRE_PTY_DROP, &pty, NULL, 0);
+	}
 }
 
 void
@@ -282,7 +306,7 @@ open_console(struct watch *watch, struct dom *dom, bool is_serial,
 		why = "has no ring: is there no memory?";
 	if (why != NULL) {
 		refuse(watch, dom, path, why);
-		let_go(watch, dom);
+		console_let_go(watch, dom);
 		return;
 	}
 	make_raw(console->pty);
@@ -349,7 +373,7 @@ console_check(struct watch *watch, struct dom *dom)
 	    strcmp(console->path, path) != 0)
 		console_drop(watch, dom, "its tty is another one now");
 	if (console->pty != -1 || path[0] == '\0' || console->lost ||
-	    dom->dying)
+	    dom->dying || console->lend != LEND_NOT)
 		return;
 	if (is_serial)
 		open_serial(watch, dom);
@@ -410,12 +434,27 @@ console_lost(struct watch *watch, const struct wire_pty *pty)
 			break;
 	if (dom == NULL)
 		return;
+	if (dom->console.lend != LEND_NOT) {
+		lend_let_go(watch, dom);
+		return;
+	}
 	log_info("console of %s (domain %" PRIu32 ") hung up", dom->name,
 	    dom->now.domid);
-	let_go(watch, dom);
+	console_let_go(watch, dom);
 	/* Xen may be about to say that the domain ends. */
 	dom->console.lost = true;
 	watch_tick(watch);
+}
+
+static bool
+is_there(struct watch *watch, const char *name)
+{
+	struct dom *dom;
+
+	TAILQ_FOREACH(dom, &watch->doms, entry)
+		if (strcmp(dom->name, name) == 0)
+			return true;
+	return false;
 }
 
 /* What guests said that may be off now. */
@@ -440,9 +479,40 @@ tell_rings(struct watch *watch)
 		(void)text_copy(names.customer, sizeof(names.customer),
 		    guest->owner);
 		(void)text_copy(names.guest, sizeof(names.guest), guest->name);
+		if (!is_there(watch, guest->domain))
+			names.flags = WIRE_PTY_OFF;
 		link_send(&watch->console, WIRE_RING, &names, &ring, 1);
 		fd_close(&ring);
 	}
+}
+
+static bool
+is_customer(void *arg, const char *name)
+{
+	const struct watch *watch = arg;
+
+	return policy_customer(watch->policy, name) != NULL;
+}
+
+static void
+ring_gone(void *arg, const char *customer, const char *guest)
+{
+	struct wire_pty pty = { .flags = WIRE_PTY_FORGET };
+	struct watch *watch = arg;
+
+	log_info("the log of %s/%s is forgotten: there is no such customer "
+	    "any more", customer, guest);
+	(void)text_copy(pty.customer, sizeof(pty.customer), customer);
+	(void)text_copy(pty.guest, sizeof(pty.guest), guest);
+	link_send(&watch->console, WIRE_PTY_DROP, &pty, NULL, 0);
+}
+
+void
+console_forget(struct watch *watch)
+{
+	/* No customers at all: their folder is away for a moment. */
+	if (watch->policy->ncustomers > 0)
+		ring_forget(watch->paths.ring, is_customer, ring_gone, watch);
 }
 
 /* A console server that is new gets what is still good. */
@@ -454,12 +524,13 @@ console_tell_all(struct watch *watch)
 
 	tell_rings(watch);
 	TAILQ_FOREACH(dom, &watch->doms, entry) {
+		lend_tell(watch, dom);
 		if (dom->console.pty == -1)
 			continue;
 		p.fd = dom->console.pty;
 		if (poll(&p, 1, 0) == 1 &&
 		    (p.revents & (POLLHUP | POLLERR)) != 0) {
-			let_go(watch, dom);
+			console_let_go(watch, dom);
 			dom->console.lost = true;
 			watch_tick(watch);
 		} else

@@ -189,7 +189,8 @@ release(struct watch *watch, struct dom *dom, const char *why)
 {
 	if (!dom->claimed)
 		return;
-	console_drop(watch, dom, why);
+	console_ended(watch, dom, why);
+	lend_forget(watch, dom);
 	tell_gone(watch, dom);
 	sample_end(watch, dom);
 	dom->claimed = false;
@@ -376,7 +377,8 @@ read_name(struct watch *watch, struct dom *dom)
 	 */
 	if (name[0] == '\0' || strcmp(name, dom->name) == 0)
 		return;
-	host_gone(watch, dom);
+	if (host_gone(watch, dom))
+		domains_save_boot(watch, dom->name, &dom->boot);
 	release(watch, dom, "it was renamed");
 	(void)text_copy(dom->name, sizeof(dom->name), name);
 	reclaim(watch, dom);
@@ -465,10 +467,13 @@ static void
 drop(struct watch *watch, struct dom *dom)
 {
 	char path[64], token[32], name[WIRE_DOMAIN];
+	bool known = host_gone(watch, dom);
 	struct dom *other;
 
-	host_gone(watch, dom);
+	/* Who waits to hear of it need not wait for a disk. */
 	release(watch, dom, "its domain is gone");
+	if (known)
+		domains_save_boot(watch, dom->name, &dom->boot);
 	lock_console_sweep(watch->paths.console_locks, dom->now.domid);
 	TAILQ_REMOVE(&watch->doms, dom, entry);
 	(void)text_format(path, sizeof(path), "/local/domain/%" PRIu32
@@ -522,6 +527,8 @@ update_all(struct watch *watch, const libxl_dominfo *all, int n)
 			continue;
 		}
 		update(watch, dom, &all[i]);
+		if (all[i].dying)
+			watch_dying(watch, dom->dying_scans++);
 		unrest = unrest || all[i].dying || dom->creating ||
 		    (dom->claimed && dom->returns);
 	}

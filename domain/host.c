@@ -144,20 +144,20 @@ host_note(struct watch *watch, struct dom *dom, bool paused)
 	return dom->boot.on != was;
 }
 
-void
+bool
 host_gone(struct watch *watch, struct dom *dom)
 {
 	bool again = false;
 
 	if (!dom->claimed)
-		return;
+		return false;
 	if (dom->creating ||
 	    (again = is_restarting(watch, dom->name, false)))
 		(void)text_copy(dom->boot.host, sizeof(dom->boot.host),
 		    HOST_NONE);
 	if (!dom->creating)
 		dom->boot.on = again || (dom->boot.on && is_end(watch));
-	domains_save_boot(watch, dom->name, &dom->boot);
+	return true;
 }
 
 enum wire_autostart

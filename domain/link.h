@@ -31,6 +31,7 @@ struct link_frame {
 		struct wire_domain	domain;
 		struct wire_pty		pty;
 		struct wire_serial	serial;
+		struct wire_lend	lend;
 	} u;
 };
 

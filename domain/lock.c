@@ -121,6 +121,24 @@ lock_console_release(const char *dir, uint32_t domid, int *fd)
 	fd_close(fd);
 }
 
+bool
+lock_console_is_held(const char *dir, uint32_t domid)
+{
+	char path[PATH_LEN];
+	bool held;
+	int fd;
+
+	if (text_format(path, sizeof(path), "%s/xenconsole.%" PRIu32, dir,
+	    domid) == -1)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1)
+		return false;
+	held = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+	fd_close(&fd);
+	return held;
+}
+
 void
 lock_console_sweep(const char *dir, uint32_t domid)
 {
@@ -135,7 +153,9 @@ lock_console_sweep(const char *dir, uint32_t domid)
 	if (fd == -1)
 		return;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_uid == geteuid() && is_signed(fd) && still_named(path, &st))
+	    st.st_uid == geteuid() && still_named(path, &st) &&
+	    (is_signed(fd) ||
+	    (st.st_size == 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)))
 		(void)!unlink(path);
 	fd_close(&fd);
 }

@@ -23,9 +23,12 @@ int	 lock_console(const char *dir, uint32_t domid, int *fd);
 /* Let go, and remove the name if it is still ours. */
 void	 lock_console_release(const char *dir, uint32_t domid, int *fd);
 
+/* Is somebody at that console?  One who begins this very moment may fail. */
+bool	 lock_console_is_held(const char *dir, uint32_t domid);
+
 /*
  * That domain is no more: remove what says that it is ours, even if copies
- * of it are held.
+ * of it are held, and an empty one that nobody holds: we were killed.
  */
 void	 lock_console_sweep(const char *dir, uint32_t domid);
 

@@ -71,8 +71,8 @@ static const struct sandbox_rule watch_rules[] = {
 	{ "flock", 0, 0, { 0 }, "xenconsole's locks" },
 	{ "alarm", 0, 0, { 0 }, "an xenstored that hangs" },
 	{ "pidfd_open", 0, 0, { 0 }, "xenconsoled; who wrote that record?" },
-	{ "inotify_init1", 0, 0, { 0 }, "policy, holds, images" },
-	{ "inotify_add_watch", 0, 0, { 0 }, "policy, holds, images" },
+	{ "inotify_init1", 0, 0, { 0 }, "policy, holds, images, locks" },
+	{ "inotify_add_watch", 0, 0, { 0 }, "policy, holds, images, locks" },
 	{ "uname", 0, 0, { 0 }, "policy: which host is this?" },
 };
 

@@ -73,6 +73,7 @@ on_quiet(evutil_socket_t fd, short what, void *arg)
 	load(watch);
 	domains_claim_all(watch);
 	console_check_all(watch);
+	console_forget(watch);
 }
 
 static void

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -136,4 +137,37 @@ out:
 	close(dir);
 	errno = err;
 	return fd;
+}
+
+/* The names in a file's name; false: it is no ring's. */
+static bool
+split_name(const char *file, char customer[WIRE_NAME], char guest[WIRE_NAME])
+{
+	const char *dot = strchr(file, '.');
+
+	return dot != NULL && text_format(customer, WIRE_NAME, "%.*s",
+	    (int)(dot - file), file) == 0 &&
+	    text_copy(guest, WIRE_NAME, dot + 1) == 0 &&
+	    text_is_name(customer) && text_is_name(guest);
+}
+
+void
+ring_forget(const char *path, bool (*is_one)(void *, const char *),
+    void (*gone)(void *, const char *, const char *), void *arg)
+{
+	char customer[WIRE_NAME], guest[WIRE_NAME];
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		if (split_name(entry->d_name, customer, guest) &&
+		    !is_one(arg, customer)) {
+			if (unlinkat(dirfd(dir), entry->d_name, 0) == -1)
+				log_error("%s/%s cannot be removed: %s", path,
+				    entry->d_name, strerror(errno));
+			gone(arg, customer, guest);
+		}
+	closedir(dir);
 }

@@ -7,9 +7,10 @@
  * predecessor had: a number that may be another guest's by now.  Domains
  * that were born under this daemon are safe.  For those that it found there,
  * the rule is: it holds exactly one master per live console, all nodes name
- * different ones of these, and all that is so again a second later.  Then
- * it can have at most one node still to write, and that one could not be
- * different from the others and held unless it is right.
+ * different ones of these, and that is so again a second later or more,
+ * with the same number at each of them.  Then it can have at most one node
+ * still to write, and that one could not be different from the others and
+ * held unless it is right.
  *
  * One whose node it wrote under our eyes need not wait for the others:
  * console_event().  So a domain that the daemon cannot serve closes its own
@@ -146,11 +147,39 @@ out:
 	return same;
 }
 
-static bool
-is_same(const struct settled *a, const struct settled *b)
+static const struct claim *
+claim_of(const struct settled *all, uint32_t domid)
 {
-	return a != NULL && a->n == b->n && memcmp(a->claims, b->claims,
-	    b->n * sizeof(b->claims[0])) == 0;
+	size_t i;
+
+	for (i = 0; i < all->n; i++)
+		if (all->claims[i].domid == domid)
+			return &all->claims[i];
+	return NULL;
+}
+
+/*
+ * Of those that it is about: others, who were born under this daemon, may
+ * come and go all the time.
+ */
+static bool
+is_same(struct watch *watch, const struct settled *a, const struct settled *b)
+{
+	const struct claim *x, *y;
+	struct dom *dom;
+
+	if (a == NULL)
+		return false;
+	TAILQ_FOREACH(dom, &watch->doms, entry) {
+		if (dom->generation == watch->generation)
+			continue;
+		x = claim_of(a, dom->now.domid);
+		y = claim_of(b, dom->now.domid);
+		if ((x == NULL) != (y == NULL) ||
+		    (x != NULL && x->index != y->index))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -180,7 +209,10 @@ settle(struct watch *watch)
 		    "xenstore names do not fit together: consoles of domains "
 		    "older than it stay closed, but for those whose tty it "
 		    "named since");
-	if (now == NULL || !is_same(watch->settled, now)) {
+	/* One is just being made or taken down: what fitted before, did. */
+	if (now == NULL)
+		return;
+	if (!is_same(watch, watch->settled, now)) {
 		free(watch->settled);
 		watch->settled = now;
 		return;

@@ -17,6 +17,8 @@
 #define HEARTBEAT_S	10
 /* A little over a second: settle.c wants two looks that far apart. */
 #define TICK		{ 1, 20000 }
+#define DYING_MS	20	/* and twice that the next time, ... */
+#define DYING_SCANS	6	/* then a tick has to do */
 
 static void
 on_scan_soon(evutil_socket_t fd, short what, void *arg)
@@ -50,13 +52,23 @@ watch_tick(struct watch *watch)
 		event_add(watch->tick, &second);
 }
 
+void
+watch_dying(struct watch *watch, unsigned scans)
+{
+	struct timeval soon = { 0, DYING_MS * 1000 };
+
+	if (scans >= DYING_SCANS || evtimer_pending(watch->scan_soon, NULL))
+		return;
+	soon.tv_usec <<= scans;
+	event_add(watch->scan_soon, &soon);
+}
+
 static void
 scan_soon(struct watch *watch)
 {
 	const struct timeval now = { 0, 0 };
 
-	if (!evtimer_pending(watch->scan_soon, NULL))
-		event_add(watch->scan_soon, &now);
+	event_add(watch->scan_soon, &now);
 }
 
 static void
@@ -164,6 +176,10 @@ on_broker_frame(const struct wire_msg *msg, void *arg)
 
 	if (msg->head.type == WIRE_AUTOSTARTED) {
 		host_started(watch);
+		return;
+	}
+	if (msg->head.type == WIRE_LEND) {
+		lend_begin(watch, &msg->u.lend);
 		return;
 	}
 	if (msg->head.type != WIRE_SCAN)
@@ -308,6 +324,8 @@ watch_loop(struct watch *watch)
 		fatal("Xen does not list its domains");
 	host_look_back(watch);
 	console_sweep(watch);
+	console_forget(watch);
+	lend_open(watch);
 	settle_open(watch);
 	sample_open(watch);
 	if (event_add(watch->heartbeat, &beat) == -1 ||

@@ -9,6 +9,7 @@
 
 #include "domain/counters.h"
 #include "domain/holder.h"
+#include "domain/lend.h"
 #include "domain/link.h"
 #include "domain/paths.h"
 #include "domain/record.h"
@@ -34,12 +35,16 @@ struct console {
 	bool	lost;		/* hung up: wait for a word or a second */
 	bool	heard;		/* the watch on console/tty said its first */
 	char	why[96];	/* why it is not open, logged once */
+	enum lend_state lend;
+	bool	lend_taken;	/* the other tool has come */
+	int64_t	lend_until;	/* clock_boot_ms(); 0: no end by itself */
 };
 
 struct dom {
 	TAILQ_ENTRY(dom) entry;		/* watch::doms */
 	bool		 seen;		/* in the scan that is going on */
 	bool		 dying;		/* Xen takes it down */
+	unsigned	 dying_scans;	/* that found it so */
 	char		 name[WIRE_DOMAIN];	/* "": none yet */
 	bool		 claimed;	/* a policy has it */
 	bool		 closed;	/* but nobody may use it */
@@ -109,6 +114,8 @@ struct watch {
 	struct event	*inotify_event;
 	struct event	*reload_soon;
 	struct held	 held;
+	struct event	*lend_look;	/* while a console is lent */
+	struct event	*lend_locks;	/* xenconsole's folder of them */
 	char		 host[RECORD_HOST];	/* this boot of the host */
 	bool		 due;		/* we have not served it yet */
 };
@@ -124,6 +131,8 @@ void	 watch_drain(struct watch *watch);
 
 /* Look again in a second. */
 void	 watch_tick(struct watch *watch);
+/* The same soon: that it is gone at last may be no event of Xen's. */
+void	 watch_dying(struct watch *watch, unsigned scans);
 
 /* domains.c: what there is, told to the broker. */
 int	 domains_scan(struct watch *watch, bool counters);
@@ -146,8 +155,11 @@ void	 host_open(struct watch *watch);
 void	 host_look_back(struct watch *watch);
 /* Is it on?  Sets that in dom->boot and returns whether it is news. */
 bool	 host_note(struct watch *watch, struct dom *dom, bool paused);
-/* The same of a domain that is gone, or bears another name now. */
-void	 host_gone(struct watch *watch, struct dom *dom);
+/*
+ * The same of a domain that is gone, or bears another name now.  True: to be
+ * saved, domains_save_boot().
+ */
+bool	 host_gone(struct watch *watch, struct dom *dom);
 /* What the broker has to hear; of a guest without a domain. */
 enum wire_autostart host_autostart(struct watch *watch, const char *name,
 	    const struct boot *boot);
@@ -191,10 +203,18 @@ void	 console_check(struct watch *watch, struct dom *dom);
 /* Once a second, while there is anything to wait for. */
 void	 console_check_all(struct watch *watch);
 void	 console_drop(struct watch *watch, struct dom *dom, const char *why);
+/* The domain is gone; what is not open may have said something. */
+void	 console_ended(struct watch *watch, struct dom *dom, const char *why);
 /* The same, of xenconsoled's end, which may have had bytes of it. */
 void	 console_died(struct watch *watch, struct dom *dom);
 void	 console_lost(struct watch *watch, const struct wire_pty *pty);
 void	 console_tell_all(struct watch *watch);
+/* After a policy was loaded: the logs of who is no customer any more. */
+void	 console_forget(struct watch *watch);
+/* Close pty, lock and ring; the console server is told by others. */
+void	 console_let_go(struct watch *watch, struct dom *dom);
+/* It is to close the pty for another tool, and say PTY_LOST. */
+void	 console_tell_lent(struct watch *watch, const struct dom *dom);
 /* Locks of domains that went when nobody looked. */
 void	 console_sweep(struct watch *watch);
 

@@ -363,13 +363,14 @@ customer_read(struct policy_customer *customer, const struct host *host,
     const char *text, struct faults *faults)
 {
 	static const char *const keys[] = { "plan", "guests", "allow", "limits",
-		"uid", "suspended" };
+		"uid", "suspended", "interface" };
 	struct reader r = { .customer = customer, .host = host };
 	char file[sizeof(customer->allow.file)];
 	config_setting_t *root;
 	bool suspended = false;
 
 	customer_file(file, sizeof(file), customer->name);
+	customer->interface = host->interface;
 	root = conf_open(&r.conf, file, text, faults);
 	if (root != NULL) {
 		conf_keys(&r.conf, root, keys, COUNT(keys));
@@ -377,6 +378,7 @@ customer_read(struct policy_customer *customer, const struct host *host,
 		read_account(&r, root);
 		read_uid(&r, root);
 		conf_bool(&r.conf, root, "suspended", &suspended);
+		rules_interface(&r.conf, root, &customer->interface);
 		read_guests(&r, root);
 	}
 	customer->suspended |= suspended || r.conf.suspended;

@@ -291,7 +291,7 @@ struct host *
 host_read(const char *text, struct faults *faults, bool *usable)
 {
 	static const char *const keys[] = { "support", "policy_grace", "plans",
-		"rescue", "ssh_host", "ssh_port" };
+		"rescue", "ssh_host", "ssh_port", "interface" };
 	struct conf conf = { .usable = true };
 	config_setting_t *root = NULL;
 	long long grace = GRACE_S;
@@ -308,6 +308,7 @@ host_read(const char *text, struct faults *faults, bool *usable)
 			    &grace);
 			read_support(&conf, root, host);
 			read_ssh(&conf, root, host);
+			rules_interface(&conf, root, &host->interface);
 			read_profiles(&conf, root, host);
 			read_plans(&conf, root, host);
 		}

@@ -24,6 +24,7 @@ struct host {
 	char ssh_host[POLICY_PATH];
 	int ssh_port;
 	int64_t grace_ms;
+	enum policy_interface interface;
 	struct host_plan *plans;
 	size_t nplans;
 	char (*profiles)[TEXT_NAME_MAX + 1];

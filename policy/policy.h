@@ -40,6 +40,12 @@ enum policy_autostart {
 	POLICY_AUTOSTART_NEVER
 };
 
+/* What a login sees that wants nothing in particular. */
+enum policy_interface {
+	POLICY_INTERFACE_MENU,
+	POLICY_INTERFACE_LINE
+};
+
 struct policy_limits {
 	int sessions; /* connections at a time, per customer */
 	int power;    /* per guest and verb class, per minute */
@@ -81,6 +87,7 @@ struct policy_customer {
 	char plan[TEXT_NAME_MAX + 1]; /* of allow */
 	char base[TEXT_NAME_MAX + 1]; /* the plan that the file names */
 	struct policy_limits limits;
+	enum policy_interface interface;
 	struct policy_guest *guests; /* sorted by name */
 	size_t nguests;
 	struct policy_ip *ips; /* sorted; see policy/ips.h */

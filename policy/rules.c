@@ -136,6 +136,30 @@ rules_limits(struct conf *conf, const config_setting_t *group,
 	conf_keys(conf, at, keys, i);
 }
 
+/* Which of n words it is; -1: none is said, or none of these. */
+static int
+which(struct conf *conf, const config_setting_t *group, const char *key,
+    const char *const *words, size_t n, const char *all)
+{
+	const config_setting_t *at = conf_string(conf, group, key);
+	const char *word, *near;
+	size_t i;
+
+	if (at == NULL)
+		return -1;
+	word = config_setting_get_string(at);
+	for (i = 0; i < n; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (int)i;
+	near = text_nearest(word, words, n);
+	if (near != NULL)
+		conf_fault(conf, at, "unknown %s \"%s\" (did you mean "
+		    "\"%s\"?)", key, word, near);
+	else
+		conf_fault(conf, at, "unknown %s \"%s\": %s", key, word, all);
+	return -1;
+}
+
 void
 rules_autostart(struct conf *conf, const config_setting_t *group,
     enum policy_autostart *autostart)
@@ -143,29 +167,24 @@ rules_autostart(struct conf *conf, const config_setting_t *group,
 	static const char *const words[] = { [POLICY_AUTOSTART_LAST] = "last",
 		[POLICY_AUTOSTART_ALWAYS] = "always",
 		[POLICY_AUTOSTART_NEVER] = "never" };
-	const config_setting_t *at;
-	const char *word, *near;
-	size_t i, n = sizeof(words) / sizeof(words[0]);
+	int i = which(conf, group, "autostart", words,
+	    sizeof(words) / sizeof(words[0]), "last, always or never");
 
-	if ((at = conf_string(conf, group, "autostart")) == NULL)
-		return;
-	word = config_setting_get_string(at);
-	for (i = 0; i < n; i++)
-		if (strcmp(word, words[i]) == 0) {
-			*autostart = (enum policy_autostart)i;
-			return;
-		}
-	near = text_nearest(word, words, n);
-	if (near != NULL)
-		conf_fault(conf, at,
-		    "unknown autostart \"%s\" (did you mean "
-		    "\"%s\"?)",
-		    word, near);
-	else
-		conf_fault(conf, at,
-		    "unknown autostart \"%s\": last, always "
-		    "or never",
-		    word);
+	if (i != -1)
+		*autostart = (enum policy_autostart)i;
+}
+
+void
+rules_interface(struct conf *conf, const config_setting_t *group,
+    enum policy_interface *interface)
+{
+	static const char *const words[] = { [POLICY_INTERFACE_MENU] = "menu",
+		[POLICY_INTERFACE_LINE] = "line" };
+	int i = which(conf, group, "interface", words,
+	    sizeof(words) / sizeof(words[0]), "menu or line");
+
+	if (i != -1)
+		*interface = (enum policy_interface)i;
 }
 
 bool

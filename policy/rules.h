@@ -24,6 +24,8 @@ void rules_limits(struct conf *conf, const config_setting_t *group,
     struct policy_limits *limits);
 void rules_autostart(struct conf *conf, const config_setting_t *group,
     enum policy_autostart *autostart);
+void rules_interface(struct conf *conf, const config_setting_t *group,
+    enum policy_interface *interface);
 
 /* Absolute, printable, and without a ".." on the way. */
 bool rules_is_path(const char *path);

@@ -20,6 +20,9 @@ static const struct verb verbs[] = {
 	{ "console", RIGHT_CONSOLE, true, false, false },
 	{ "log", RIGHT_LOG, true, false, false },
 	{ "job", RIGHT_ANY, false, false, false },
+	{ "cancel", RIGHT_ANY, false, false, false },
+	{ "prefs", RIGHT_ANY, false, false, false },
+	{ "activity", RIGHT_ANY, false, false, false },
 	{ "why", RIGHT_ANY, false, false, false },
 	{ "whoami", RIGHT_ANY, false, false, false },
 };

@@ -17,7 +17,9 @@ from world import Inner
 
 UUID = tuple(range(16))
 OUTPUT, INPUT, WRITER, VIEW_END, STAMP = 720, 700, 723, 724, 725
-ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "TZ": "UTC"}
+# Line mode; the tests of the menu take LC_VPSH out again.
+ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "TZ": "UTC",
+               "LC_VPSH": "line"}
 LOGGED_MS = 1795273200000       # 2026-11-21 15:00:00 UTC
 BOOT_TEXT = b"first byte of the boot\r\n"
 
@@ -73,7 +75,7 @@ class Host(Inner):
 
     def handle(self, got):
         if got.name == "SCAN":
-            for name, domain in self.domains.items():
+            for name, domain in list(self.domains.items()):
                 self.tell(name, **domain)
             self.watcher.send("SCANNED", serial=got.serial,
                               ok=int(not self.blind))
@@ -143,6 +145,8 @@ class Host(Inner):
         worker.send("HELLO", 0, frames.hello(frames.WORKER, self.build))
         if spawn.worker == 2:
             worker.send("ACCOUNTS_END")
+        elif spawn.worker == 3:
+            self.keep(worker, worker.recv("PUT"))
         else:
             run = worker.recv("RUN")
             if not self.is_so(run):
@@ -157,6 +161,22 @@ class Host(Inner):
                         number=number)
         worker.close()
         self.supervisor.send("WORKER_GONE", job=spawn.job)
+
+    def keep(self, worker, put):
+        """What vpsh-store does; it knows one zone."""
+        folder = os.path.join(self.dir, "var/lib/vpsh/customers",
+                              put.customer)
+        zone = put.prefs.zone.decode()
+        if zone not in ("", "Europe/Berlin"):
+            worker.send("RESULT", job=put.job, err=frames.ERR["zone"])
+            return
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "prefs"), "w") as f:
+            f.write("vpsh-prefs 1\nmode %s\nescape %s\nzone %s\ntz %s\n" % (
+                ("default", "line", "menu")[put.prefs.mode],
+                ("default", "none")[put.prefs.escape], zone or "-",
+                "CET-1CEST,M3.5.0,M10.5.0/3" if zone else "-"))
+        worker.send("RESULT", job=put.job)
 
     def is_so(self, run):
         """There is nothing to do."""
@@ -193,9 +213,13 @@ class Host(Inner):
         sock = socket.socket(fileno=grant.fds[0])
         self.viewers[sock] = grant.viewer
         if grant.flags & frames.LOG:
-            sock.send(frames.head(STAMP) + struct.pack("<Qq", 0, LOGGED_MS))
-            self.output(sock, b"one\r\n\x1b[31mtwo\r\nthree\r\n")
-            sock.send(frames.head(VIEW_END) + bytes(frames.Outcome()))
+            # A menu may have closed it by now.
+            with contextlib.suppress(OSError):
+                sock.send(frames.head(STAMP) + struct.pack("<Qq", 0,
+                                                           LOGGED_MS))
+                self.output(sock, b"one\r\n\x1b[31mtwo\r\nthree\r\n")
+                if not grant.flags & frames.FOLLOW_LOG:
+                    sock.send(frames.head(VIEW_END) + bytes(frames.Outcome()))
             return
         sock.send(frames.head(WRITER) + struct.pack(
             "<II40s", 1, 0, grant.who.encode()))

@@ -34,7 +34,8 @@ def expect_nothing_left(folder):
 
 def session(argv):
     """The demo on a terminal, up to the prompt: (terminal, its folder)."""
-    tty = harness.Pty(argv, env=dict(os.environ, TERM="xterm"))
+    tty = harness.Pty(argv, env=dict(os.environ, TERM="xterm",
+                                      LC_VPSH="line"))
     folder = tty.expect(FOLDER, 20).group(1)
     tty.expect(rb"vpsh> $", 20)
     assert os.path.isdir(folder) and len(running(folder)) > 8
@@ -109,7 +110,8 @@ def test_either_of_its_processes_tidies_up_after_the_other():
 
 @harness.deadline(60)
 def test_ctrl_c_while_it_comes_up_leaves_nothing():
-    tty = harness.Pty(DEMO, env=dict(os.environ, TERM="xterm"))
+    tty = harness.Pty(DEMO, env=dict(os.environ, TERM="xterm",
+                                      LC_VPSH="line"))
 
     def folder():
         """Its inner process is there, and has begun."""

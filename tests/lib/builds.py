@@ -6,7 +6,7 @@ import shutil
 
 import harness
 
-CHILDREN = ("vpsh-broker", "vpsh-console", "vpsh-domain")
+CHILDREN = ("vpsh-broker", "vpsh-console", "vpsh-domain", "vpsh-store")
 
 
 def build_id(folder=None):

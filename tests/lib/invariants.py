@@ -233,7 +233,8 @@ def is_begun(record):
 
 
 # What changes no guest is on record with how it was refused, and has no job.
-READS = ("console", "log", "list", "status", "follow", "why", "whoami", "job")
+READS = ("console", "log", "list", "status", "follow", "why", "whoami", "job",
+         "cancel", "prefs", "prefer", "activity")
 
 
 def audit(records):

@@ -21,7 +21,7 @@ import subprocess
 
 import harness
 
-ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8",
+ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "LC_VPSH": "line",
                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 HOST_UID, FIRST_UID = 47200, 47201
 CHILDREN = ("vpsh-broker", "vpsh-console", "vpsh-domain watch")
@@ -236,7 +236,7 @@ class SimHost:
             os.chown(self.path("run/vpsh/policy"), 0,
                      pwd.getpwnam("vpsh").pw_gid)
             os.chmod(self.path("run/vpsh/policy"), 0o750)
-        for name in ("vpsh-broker", "vpsh-console"):
+        for name in ("vpsh-broker", "vpsh-console", "vpsh-store"):
             self.link(harness.program(name), "libexec/" + name)
         self.link(harness.program("sim/vpsh-domain"), "libexec/vpsh-domain")
         self.link(harness.program("sim/libsimxen.so"), "sim/libsimxen.so")

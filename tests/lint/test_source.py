@@ -9,8 +9,8 @@ import subprocess
 
 import harness
 
-FOLDERS = ("base", "wire", "policy", "broker", "console", "domain", "shell",
-           "ctl")
+FOLDERS = ("base", "wire", "policy", "broker", "console", "domain", "store",
+           "menu", "shell", "ctl")
 # Who may include whom, beside itself.
 EDGES = {
     "base": set(),
@@ -19,12 +19,15 @@ EDGES = {
     "broker": {"base", "wire", "policy"},
     "domain": {"base", "wire", "policy"},
     "ctl": {"base", "wire", "policy"},
+    "store": {"base", "wire", "policy"},
     "console": {"base", "wire"},
-    "shell": {"base", "wire"},
+    "menu": {"base", "wire"},
+    "shell": {"base", "wire", "menu"},
 }
 # External headers that only one folder may use.
 OWNED_HEADERS = ((r"(libxl|xenstore|xentoollog|xen/)", {"domain"}),
-                 (r"libconfig\.h", {"policy"}))
+                 (r"libconfig\.h", {"policy"}),
+                 (r"(curses|term)\.h", {"menu"}))
 FORBIDDEN = ("system", "popen", "strcpy", "strcat", "sprintf", "vsprintf",
              "gets", "alloca")
 FUNCTION_CEILING, MAIN_CEILING, FILE_CEILING = 80, 120, 700
@@ -46,8 +49,8 @@ def files(*patterns):
 def c_files(kinds="ch"):
     return files(*["%s/*.[%s]" % (d, kinds) for d in FOLDERS],
                  *["tests/%s/*.[%s]" % (d, kinds)
-                   for d in ("fuzz", "lib", "sandbox", "sim", "system",
-                             "unit", "xen")])
+                   for d in ("bench", "fuzz", "lib", "sandbox", "sim",
+                             "system", "unit", "xen")])
 
 
 def product_files():

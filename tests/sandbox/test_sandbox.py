@@ -6,12 +6,13 @@ what VPSH_HIJACK names, as somebody would who had taken it over."""
 import os
 import re
 import signal
+import struct
 import subprocess
 
 import harness
 
 PROGRAMS = ("vpsh", "vpshd", "vpsh-broker", "vpsh-console", "vpsh-domain",
-            "vpsh-keys")
+            "vpsh-store", "vpsh-keys")
 ATTEMPTS = ("open", "exec", "fork", "socket-inet", "ptrace", "kill",
             "tiocsti", "setuid", "mount")
 HOOK = b"VPSH_HIJACK"
@@ -43,7 +44,8 @@ class World:
                    '[ "console", "start" ]; } );\n' % os.getuid())
         libexec = self.root + "/libexec"
         os.mkdir(libexec)
-        for name in ("vpsh-broker", "vpsh-console", "vpsh-domain"):
+        for name in ("vpsh-broker", "vpsh-console", "vpsh-domain",
+                     "vpsh-store"):
             build = hijack if name == hijacked else harness.program
             os.symlink(build(name), libexec + "/" + name)
         self.log_path = self.root + "/log"
@@ -136,8 +138,8 @@ def test_broker_and_console_server_run_under_their_filters():
 def test_session_works_under_its_filter():
     world = World()
     env = {"PATH": "/usr/bin:/bin", "TERM": "xterm"}
-    session = harness.Pty([harness.program("vpsh"), "-S", world.socket],
-                          env=env)
+    session = harness.Pty([harness.program("vpsh"), "--line", "-S",
+                           world.socket], env=env)
     session.expect("tester", 15)
     status = status_of(session.pid)
     assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
@@ -196,6 +198,41 @@ def test_hijacked_broker_can_do_nothing_of_it():
 @harness.deadline(120)
 def test_hijacked_console_server_can_do_nothing_of_it():
     hijacked_child("vpsh-console", ATTEMPTS)
+
+
+# PREFER: mode, escape, zone, tz, back, back_ms, policy_mode, zero.
+PREFER, PREFS_ARE = 119, 211
+PREFERENCES = struct.Struct("=II48s48s40sqII")
+
+
+def prefer(world, zone=b"Europe/Berlin"):
+    """Has the broker start a vpsh-store; what that came to."""
+    harness.wait_until(lambda: os.path.exists(world.socket), 10, "the socket")
+    client = harness.FrameClient(world.socket)
+    client.hello(version=4)
+    return client.ask(harness.frame(PREFER, 1, PREFERENCES.pack(
+        1, 0, zone, b"", b"", 0, 0, 0)))[-1]
+
+
+def test_preferences_are_kept_under_the_filter_of_vpsh_store():
+    world = World()
+    kind, body = prefer(world)
+    print(world.log())
+    assert kind == PREFS_ARE
+    assert PREFERENCES.unpack(body)[3].startswith(b"CET-1CEST,")
+    kept = content(world.root + "/var/lib/vpsh/customers/tester/prefs")
+    assert kept.startswith(b"vpsh-prefs 1\nmode line\n")
+
+
+@harness.deadline(120)
+def test_hijacked_store_can_do_nothing_of_it():
+    for attempt in ATTEMPTS:
+        world = World("vpsh-store", attempt)
+        prefer(world)
+        killed = r"ended without a word, signal %d" % signal.SIGSYS
+        world.wait_log(r"hijack %s: \w+|%s" % (attempt, killed))
+        blocked(world.log(), attempt, killed=killed)
+        world.vpshd.stop()
 
 
 def test_filter_kills_what_calls_exec():

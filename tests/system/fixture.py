@@ -238,7 +238,8 @@ class Host:
         return done
 
     def pty(self, door, user, *words, env=None, rows=24, cols=80, **how):
-        argv = self.argv(door, user, *words, **how)
+        """Without words it is line mode."""
+        argv = self.argv(door, user, *(words or ("line",)), **how)
         if not words or "-tt" not in how.get("options", ()):
             argv.insert(1, "-tt")
         return harness.Pty(argv, env={**os.environ, "TERM": "xterm",

@@ -120,7 +120,8 @@ def test_the_welcome_mail_is_true(host):
                        else word)
         assert why.returncode in (0, 7), word   # 7: there is no Xen here
         assert "does not allow" not in why.stdout
-    terminal = harness.Pty(login, env={**os.environ, "TERM": "xterm"})
+    terminal = harness.Pty([*login, "line"],
+                           env={**os.environ, "TERM": "xterm"})
     terminal.expect("carol", 15)
     assert "Ctrl-] leaves a console" in mail
     terminal.send_line("help console")

@@ -8,7 +8,7 @@ import harness
 
 PROGRAMS = {"/usr/bin/vpsh", "/usr/sbin/vpshd", "/usr/sbin/vpshctl"} | {
     "/usr/libexec/vpsh/" + name for name in
-    ("vpsh-broker", "vpsh-console", "vpsh-domain", "vpsh-keys")}
+    ("vpsh-broker", "vpsh-console", "vpsh-domain", "vpsh-store", "vpsh-keys")}
 
 
 def make(*words):

@@ -323,6 +323,7 @@ struct rig_view {
 	char		 who[WIRE_NAME];
 	char		 event[WIRE_TEXT];	/* the last */
 	unsigned	 events;
+	unsigned	 opened;	/* of these, a console */
 	struct wire_stamp stamp;	/* the last */
 	unsigned	 stamps;
 	bool		 ended;		/* VIEW_END */
@@ -400,6 +401,7 @@ rig_look(struct rig_view *view)
 	case WIRE_EVENT:
 		view->events++;
 		memcpy(view->event, msg.u.text.text, WIRE_TEXT);
+		view->opened += strncmp(view->event, "console opened", 14) == 0;
 		break;
 	case WIRE_STAMP:
 		if (view->placed)

@@ -99,10 +99,26 @@ flags_that_look_into_the_body_are_on_rows_that_have_it(void **state)
 			assert_int_equal(max, sizeof(struct wire_power));
 		assert_int_equal((op->flags & OPERATION_KEY) != 0,
 		    max == sizeof(struct wire_sysrq) && op->type == WIRE_SYSRQ);
+		if ((op->flags & OPERATION_REF) != 0)
+			assert_int_equal(max, sizeof(struct wire_ref));
 		/* A name is either wanted or may be left out. */
 		assert_false((op->flags & OPERATION_GUEST) != 0 &&
 		    (op->flags & OPERATION_ALL) != 0);
 	}
+}
+
+static void
+what_is_only_read_is_not_on_record_and_what_is_wanted_is(void **state)
+{
+	(void)state;
+	assert_true(operation_of(WIRE_PREFS)->flags & OPERATION_QUIET);
+	assert_true(operation_of(WIRE_ACTIVITY)->flags & OPERATION_QUIET);
+	assert_false(operation_of(WIRE_PREFER)->flags & OPERATION_QUIET);
+	assert_false(operation_of(WIRE_CANCEL)->flags & OPERATION_QUIET);
+	assert_null(operation_of(WIRE_HELLO));
+	assert_null(operation_by_name("restart"));
+	assert_ptr_equal(operation_by_name("cancel"),
+	    operation_of(WIRE_CANCEL));
 }
 
 static void
@@ -153,6 +169,8 @@ main(void)
 		    what_changes_a_guest_needs_a_right_on_that_guest),
 		cmocka_unit_test(
 		    flags_that_look_into_the_body_are_on_rows_that_have_it),
+		cmocka_unit_test(
+		    what_is_only_read_is_not_on_record_and_what_is_wanted_is),
 		cmocka_unit_test(
 		    E10_what_stops_a_guest_by_sysrq_needs_a_power_right),
 		cmocka_unit_test(

@@ -195,9 +195,9 @@ marks_stay_in_their_place_over_a_restart(void **state)
 
 	(void)state;
 	open_ring(&ring, fd);
-	ring_mark(&ring, RING_NOON + 999, true, "boot 1");
+	ring_mark(&ring, RING_NOON + 999, RING_BOOT, "boot 1");
 	ring_line(&ring, "one\n", 1);
-	ring_mark(&ring, RING_NOON, false, "gone");
+	ring_mark(&ring, RING_NOON, RING_PLAIN, "gone");
 	ring_free(&ring);
 	open_ring(&ring, fd);
 	assert_true(ring_mark_at(&ring, &n, &mark));
@@ -211,7 +211,7 @@ marks_stay_in_their_place_over_a_restart(void **state)
 	n++;
 	assert_false(ring_mark_at(&ring, &n, &mark));
 	assert_int_equal(ring_boot_start(&ring), 0);
-	ring_mark(&ring, RING_NOON, true, "boot 2");
+	ring_mark(&ring, RING_NOON, RING_BOOT, "boot 2");
 	assert_int_equal(ring_boot_start(&ring), 4);
 	ring_free(&ring);
 	fd_close(&fd);
@@ -230,7 +230,7 @@ of_very_many_marks_the_newest_are_kept(void **state)
 	open_ring(&ring, fd);
 	for (i = 0; i < 1000; i++) {
 		(void)snprintf(text, sizeof(text), "mark %d", i);
-		ring_mark(&ring, RING_NOON, false, text);
+		ring_mark(&ring, RING_NOON, RING_PLAIN, text);
 		ring_line(&ring, "x", i);
 	}
 	ring_free(&ring);
@@ -240,6 +240,45 @@ of_very_many_marks_the_newest_are_kept(void **state)
 	assert_int_equal(mark.offset, n);
 	(void)snprintf(text, sizeof(text), "mark %d", (int)n);
 	assert_string_equal(mark.text, text);
+	ring_free(&ring);
+	fd_close(&fd);
+}
+
+static void
+people_never_push_out_a_boot(void **state)
+{
+	int fd = rig_memory(WIRE_RING_BYTES), i, seen = 0;
+	struct ring_mark mark;
+	struct ring ring;
+	char text[32];
+	uint64_t n = 0;
+
+	(void)state;
+	open_ring(&ring, fd);
+	ring_mark(&ring, RING_NOON, RING_BOOT, "boot");
+	for (i = 0; i < 1000; i++) {
+		if (i == 995)
+			ring_mark(&ring, RING_NOON, RING_PLAIN, "closed");
+		(void)snprintf(text, sizeof(text), "alice %d", i);
+		ring_mark(&ring, RING_NOON, i % 3 == 0 ? RING_TAKING :
+		    RING_COMING, text);
+		ring_line(&ring, "x", i);
+	}
+	ring_free(&ring);
+	open_ring(&ring, fd);
+	assert_true(ring_mark_at(&ring, &n, &mark));
+	assert_string_equal(mark.text, "boot");
+	assert_int_equal(ring_boot_start(&ring), 0);
+	for (i = 1000 - RING_PEOPLE, n++; ring_mark_at(&ring, &n, &mark); n++) {
+		if (i == 995 && seen++ == 0) {
+			assert_string_equal(mark.text, "closed");
+			continue;
+		}
+		(void)snprintf(text, sizeof(text), "alice %d", i);
+		assert_string_equal(mark.text, text);
+		assert_int_equal(mark.offset, i++);
+	}
+	assert_int_equal(i, 1000);
 	ring_free(&ring);
 	fd_close(&fd);
 }
@@ -286,7 +325,7 @@ H12_noise_in_the_index_leads_nowhere(void **state)
 		open_ring(&ring, fd);
 		ask_everything(&ring);
 		ring_line(&ring, "and on\n", 5);
-		ring_mark(&ring, RING_NOON, true, "still marked");
+		ring_mark(&ring, RING_NOON, RING_BOOT, "still marked");
 		ask_everything(&ring);
 		assert_int_equal(came(&ring, ring_end(&ring) - 1), 5);
 		ring_free(&ring);
@@ -311,14 +350,14 @@ H12_a_count_that_cannot_be_leads_nowhere(void **state)
 		open_ring(&ring, fd);
 		ring_line(&ring, "one\n", 1);
 		ring_line(&ring, "two\n", 2);
-		ring_mark(&ring, RING_NOON, true, "boot");
+		ring_mark(&ring, RING_NOON, RING_BOOT, "boot");
 		ring_free(&ring);
 		assert_int_equal(pwrite(fd, &bad[i], 8, stamps), 8);
 		assert_int_equal(pwrite(fd, &bad[i], 8, marks), 8);
 		open_ring(&ring, fd);
 		ask_everything(&ring);
 		ring_line(&ring, "three\n", 3);
-		ring_mark(&ring, RING_NOON, false, "mark");
+		ring_mark(&ring, RING_NOON, RING_PLAIN, "mark");
 		ask_everything(&ring);
 		assert_int_equal(came(&ring, ring_end(&ring) - 1), 3);
 		ring_free(&ring);
@@ -337,7 +376,7 @@ H12_a_file_that_is_cut_short_loses_its_times_and_goes_on(void **state)
 	ring_guard();
 	open_ring(&ring, fd);
 	ring_line(&ring, "one\n", 1);
-	ring_mark(&ring, RING_NOON, true, "boot");
+	ring_mark(&ring, RING_NOON, RING_BOOT, "boot");
 	assert_int_equal(ftruncate(fd, 0), 0);
 	(void)ring_stamp_at(&ring, 0, &next);
 	ring_line(&ring, "two\n", 2);
@@ -364,6 +403,7 @@ main(void)
 		cmocka_unit_test(a_stamp_without_its_byte_is_forgotten),
 		cmocka_unit_test(marks_stay_in_their_place_over_a_restart),
 		cmocka_unit_test(of_very_many_marks_the_newest_are_kept),
+		cmocka_unit_test(people_never_push_out_a_boot),
 		cmocka_unit_test(H12_noise_in_the_index_leads_nowhere),
 		cmocka_unit_test(H12_a_count_that_cannot_be_leads_nowhere),
 		cmocka_unit_test(

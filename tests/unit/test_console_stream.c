@@ -216,6 +216,9 @@ a_dead_viewer_with_stuck_keys_gives_up_the_write_side(void **state)
 	assert_false(view.writer);
 	while (wire_send_data(dead.fd, WIRE_INPUT, 0, noise, 4096) == 0)
 		continue;
+	/* It dies with what it was sent and has not read. */
+	rig_print(&web, "unread");
+	rig_see_text(&view, "unread");
 	rig_view_free(&dead);
 	rig_see_writer(&view, true, "alice");
 	rig_view_free(&view);

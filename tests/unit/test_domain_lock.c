@@ -66,7 +66,7 @@ D07_a_console_that_xl_console_reads_is_not_taken(void **state)
 }
 
 static void
-the_lock_of_a_domain_that_is_no_more_goes_if_it_is_ours(void **state)
+the_lock_of_a_gone_domain_goes_unless_another_has_it(void **state)
 {
 	int ours, other;
 
@@ -81,6 +81,14 @@ the_lock_of_a_domain_that_is_no_more_goes_if_it_is_ours(void **state)
 	assert_int_equal(access("xenconsole.8", F_OK), 0);
 	close(ours);
 	close(other);
+	lock_console_sweep(".", 8);
+	assert_int_equal(access("xenconsole.8", F_OK), 0);
+	other = hold("xenconsole.9", "");
+	lock_console_sweep(".", 9);
+	assert_int_equal(access("xenconsole.9", F_OK), 0);
+	close(other);
+	lock_console_sweep(".", 9);
+	assert_int_equal(access("xenconsole.9", F_OK), -1);
 }
 
 static void
@@ -99,6 +107,62 @@ D07_xl_console_cannot_take_what_we_hold(void **state)
 }
 
 /* The console server keeps its copy while the watcher is replaced. */
+static void
+who_is_at_a_console_is_seen_without_disturbing_it(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_false(lock_console_is_held(".", 6));
+	assert_int_equal(access("xenconsole.6", F_OK), -1);
+	assert_int_equal(lock_console(".", 6, &fd), 0);
+	assert_true(lock_console_is_held(".", 6));
+	/* Killed: its name is there, and nobody behind it. */
+	close(fd);
+	assert_false(lock_console_is_held(".", 6));
+	assert_int_equal(lock_console(".", 6, &fd), 0);
+	lock_console_release(".", 6, &fd);
+	assert_false(lock_console_is_held(".", 6));
+}
+
+static bool
+is_alice(void *arg, const char *customer)
+{
+	(void)arg;
+	return strcmp(customer, "alice") == 0;
+}
+
+static void
+count_gone(void *arg, const char *customer, const char *guest)
+{
+	size_t *count = arg;
+
+	assert_string_equal(customer, "bob");
+	assert_string_equal(guest, "web");
+	(*count)++;
+}
+
+static void
+a_ring_goes_with_its_customer_and_nothing_else_does(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	close(ring_open("ring", "alice", "web"));
+	close(ring_open("ring", "bob", "web"));
+	close(open("ring/README", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	ring_forget("ring", is_alice, count_gone, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(access("ring/alice.web", F_OK), 0);
+	assert_int_equal(access("ring/bob.web", F_OK), -1);
+	assert_int_equal(access("ring/README", F_OK), 0);
+	ring_forget("ring", is_alice, count_gone, &count);
+	assert_int_equal(count, 1);
+	ring_forget("no/such/folder", is_alice, count_gone, &count);
+	unlink("ring/alice.web");
+	unlink("ring/README");
+}
+
 static void
 a_lock_of_an_earlier_watcher_is_taken_over(void **state)
 {
@@ -339,7 +403,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    the_lock_of_a_domain_that_is_no_more_goes_if_it_is_ours,
+		    the_lock_of_a_gone_domain_goes_unless_another_has_it,
 		    enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    D07_a_console_that_xl_console_reads_is_not_taken, enter,
@@ -348,6 +412,12 @@ main(void)
 		    D07_xl_console_cannot_take_what_we_hold, enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    a_lock_of_an_earlier_watcher_is_taken_over, enter, leave),
+		cmocka_unit_test_setup_teardown(
+		    who_is_at_a_console_is_seen_without_disturbing_it, enter,
+		    leave),
+		cmocka_unit_test_setup_teardown(
+		    a_ring_goes_with_its_customer_and_nothing_else_does, enter,
+		    leave),
 		cmocka_unit_test_setup_teardown(
 		    a_lock_that_others_put_there_is_no_obstacle, enter, leave),
 		cmocka_unit_test_setup_teardown(

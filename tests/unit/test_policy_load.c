@@ -84,6 +84,32 @@ plans_give_what_the_customer_leaves_out(void **state)
 	policy_free(policy);
 }
 
+static void
+the_interface_is_the_customers_own_or_that_of_the_host(void **state)
+{
+	struct policy *policy;
+
+	(void)state;
+	help_write("vpsh.conf", "support = \"x\";\n");
+	help_write(ALICE, "allow = [ ];\n");
+	policy = help_load(NULL);
+	assert_int_equal(policy_customer(policy, "alice")->interface,
+	    POLICY_INTERFACE_MENU);
+	policy_free(policy);
+	help_write("vpsh.conf", "interface = \"line\";\n");
+	policy = help_load(NULL);
+	assert_int_equal(policy->nfaults, 0);
+	assert_int_equal(policy_customer(policy, "alice")->interface,
+	    POLICY_INTERFACE_LINE);
+	policy_free(policy);
+	help_write(ALICE, "allow = [ ]; interface = \"menu\";\n");
+	policy = help_load(NULL);
+	assert_int_equal(policy->nfaults, 0);
+	assert_int_equal(policy_customer(policy, "alice")->interface,
+	    POLICY_INTERFACE_MENU);
+	policy_free(policy);
+}
+
 /* Who could have written the file is in question: nothing of it goes on. */
 static void
 E05_untrusted_file_is_denied_at_once(void **state)
@@ -438,6 +464,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_policy_is_read_as_written),
 		TEST(plans_give_what_the_customer_leaves_out),
+		TEST(the_interface_is_the_customers_own_or_that_of_the_host),
 		TEST(E05_untrusted_file_is_denied_at_once),
 		TEST(E05_wrong_owner_is_denied_at_once),
 		TEST(E05_untrusted_directory_is_denied_at_once),

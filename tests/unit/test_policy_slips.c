@@ -326,6 +326,9 @@ G09_slips_in_vpsh_conf_are_told_and_sessions_go_on(void **state)
 		{ "ssh_host = \"a b\";\n",
 		    "vpsh.conf:1: \"a b\" is not the name or address of a "
 		    "host\n" },
+		{ "interface = \"lines\";\n",
+		    "vpsh.conf:1: unknown interface \"lines\" (did you mean "
+		    "\"line\"?)\n" },
 		{ "ssh_port = 65536;\n",
 		    "vpsh.conf:1: \"ssh_port\" must be a number from 1 to "
 		    "65535\n" },

@@ -16,7 +16,8 @@ static int
 is_typed(const struct operation *op)
 {
 	return strcmp(op->name, "follow") != 0 &&
-	    strcmp(op->name, "unfollow") != 0;
+	    strcmp(op->name, "unfollow") != 0 &&
+	    strcmp(op->name, "leave") != 0 && strcmp(op->name, "prefer") != 0;
 }
 
 static void
