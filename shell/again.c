@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "shell/again.h"
+#include "shell/track.h"
 #include "wire/err.h"
 
 /* How long the viewer before stays, so that nobody else becomes writer. */
@@ -94,8 +95,9 @@ ask_now(struct again *again)
 	if (body.from == WIRE_FROM_TAIL)
 		body.tail = AGAIN_TAIL_BYTES;
 	text_copy(body.guest, sizeof(body.guest), again->guest);
+	again->asked = ++client->id;
 	if (wire_send_version(client->fd, client->version, WIRE_CONSOLE,
-		++client->id, &body) == -1) {
+		again->asked, &body) == -1) {
 		connect_later(again);
 		return;
 	}
@@ -144,24 +146,57 @@ greeted(struct again *again, const struct wire_msg *msg)
 		again->err = err;
 }
 
+/* What became of a key of sysrq; DONE is shown as that of any job. */
+static void
+pressed(struct again *again, const struct wire_msg *msg, char text[WIRE_TEXT])
+{
+	if (msg->head.type == WIRE_REFUSED)
+		text_copy(text, WIRE_TEXT, msg->u.outcome.text);
+	if (msg->head.type == WIRE_REFUSED || msg->head.type == WIRE_DONE)
+		again->pressed = 0;
+}
+
+/* They see the guest, so it is the one that runs now: no boot is named. */
+static void
+on_sysrq(void *arg, char key, char text[WIRE_TEXT])
+{
+	struct again *again = arg;
+	struct client *client = &again->session->client;
+	struct wire_sysrq body = { .key = (uint32_t)(unsigned char)key };
+
+	text_copy(text, WIRE_TEXT,
+	    "sysrq: no key was pressed, for vpsh is restarting. Try again in "
+	    "a moment");
+	(void)track_token(&body.token);
+	text_copy(body.guest, sizeof(body.guest), again->guest);
+	if (client->fd == -1 || again->state == AGAIN_CONNECT ||
+	    again->state == AGAIN_GREET ||
+	    wire_send_version(client->fd, client->version, WIRE_SYSRQ,
+		client->id + 1, &body) == -1)
+		return;
+	again->pressed = ++client->id;
+	text_format(text, WIRE_TEXT, "sysrq: %c", key);
+}
+
 /* A frame of the broker's; true when that has changed something. */
 static bool
 on_broker(void *arg, const struct wire_msg *msg, int *fd, char text[WIRE_TEXT])
 {
 	struct again *again = arg;
-	struct client *client = &again->session->client;
 
 	if (again->state == AGAIN_GREET) {
 		greeted(again, msg);
 		return true;
 	}
-	if (again->state == AGAIN_ASKED && msg->head.id == client->id) {
+	if (again->state == AGAIN_ASKED && msg->head.id == again->asked) {
 		if (msg->head.type == WIRE_ATTACHED)
 			take_viewer(again, &msg->u.attached, fd);
 		else if (msg->head.type == WIRE_REFUSED)
 			refused(again, &msg->u.outcome);
 		return true;
 	}
+	if (msg->head.id == again->pressed && again->pressed != 0)
+		pressed(again, msg, text);
 	/* A job that was left alone ends while its guest's console is shown. */
 	if (msg->head.type == WIRE_DONE)
 		text_format(text, WIRE_TEXT, "%s: %s", msg->u.outcome.ref,
@@ -221,6 +256,7 @@ broker_lost(struct again *again)
 	bool greeting = again->state == AGAIN_GREET;
 
 	client_close(&again->session->client);
+	again->pressed = 0;
 	if (greeting) {
 		connect_later(again);
 		return;
@@ -285,9 +321,17 @@ again_run(struct again *again, struct session *session, const char *guest,
     uint32_t flags, const struct wire_attached *attached, int viewer,
     unsigned generation)
 {
-	const struct attach_options options = { guest, session->customer,
-		session->term, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO,
-		on_broker, again };
+	const struct attach_options options = { .guest = guest,
+		.customer = session->customer,
+		.term = session->term,
+		.in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.err = STDERR_FILENO,
+		.broker = on_broker,
+		.sysrq = on_sysrq,
+		.arg = again,
+		.escape = (enum wire_escape)session->prefs.escape,
+		.version = &session->client.version };
 	enum attach_end end = ATTACH_LOST;
 
 	memset(again, 0, sizeof(*again));

@@ -46,6 +46,8 @@ struct again {
 	int64_t			 next_ms;	/* or -1 */
 	int64_t			 gap_ms;	/* the last one, or -1 */
 	int			 delay_ms;
+	uint32_t		 asked;		/* number of that request */
+	uint32_t		 pressed;	/* of the last sysrq, or 0 */
 	int			 err;		/* that ended it */
 };
 

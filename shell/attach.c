@@ -9,18 +9,12 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "shell/attach.h"
+#include "shell/attach_in.h"
 #include "shell/terminal.h"
 #include "wire/err.h"
 
-#define HELP_LINE "connected. Ctrl-] (or Ctrl-5) leaves, or Ctrl-Q three times"
-
-#define READ_SIZE  4096
 #define SHOWN_SIZE (WIRE_DATA + 16384)
 #define MARK_SIZE  1024
-
-/* A watcher who types gets the line that says so this often at most. */
-#define HELP_MS 2000
 
 /* When a right is gone the broker may say good-bye, too, and knows why. */
 #define BYE_MS 100
@@ -36,8 +30,11 @@
  */
 #define SILENT_MS 2000
 
-/* A descriptor's turn: go on, or what the run ends with. */
-#define GO_ON (-1)
+#define GO_ON ATTACH_GO_ON
+
+/* Frames in one turn; behind one so large there may be another. */
+#define TURN_FRAMES 8
+#define FULL_FRAME  8192
 
 enum { P_IN, P_VIEWER, P_BROKER, P_OUT, P_COUNT };
 
@@ -49,16 +46,18 @@ shown_flush(struct attach *a)
 {
 	ssize_t n;
 
-	while (a->shown_at < a->shown_len) {
+	if (a->shown_at == a->shown_len)
+		return true;
+	do {
 		n = write(a->options.out, a->shown + a->shown_at,
 		    a->shown_len - a->shown_at);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return errno == EAGAIN;
-		a->shown_at += (size_t)n;
-	}
-	a->shown_at = a->shown_len = 0;
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return errno == EAGAIN;
+	/* A terminal that took a part has no room: poll(2) says when. */
+	a->shown_at += (size_t)n;
+	if (a->shown_at == a->shown_len)
+		a->shown_at = a->shown_len = 0;
 	return true;
 }
 
@@ -92,9 +91,13 @@ attach_mark(struct attach *a, const char *text)
 	char line[MARK_SIZE], safe[MARK_SIZE - 64];
 	const char *begin = a->tty && !a->bol ? "\r\n" : "";
 	const char *end = a->tty ? "\r\n" : "\n";
+	const char *cancel = "";
 
+	/* A guest that died in the middle of a title would hide this in it. */
+	if (a->tty && !a->looking && !ansi_is_between(&a->ansi))
+		cancel = "\030";
 	(void)text_escape(safe, sizeof(safe), text, strlen(text));
-	if (text_format(line, sizeof(line), "%s[%s: %s]%s", begin,
+	if (text_format(line, sizeof(line), "%s%s[%s: %s]%s", cancel, begin,
 		a->options.guest, safe, end) == -1)
 		return;
 	if (!a->tty) {
@@ -103,6 +106,71 @@ attach_mark(struct attach *a, const char *text)
 	}
 	show(a, line, strlen(line));
 	(void)shown_flush(a);
+}
+
+/*
+ * The terminal of who writes belongs to the guest, byte for byte.  Who looks
+ * on keeps theirs: no question of the guest's makes it answer, and no mouse
+ * and no title is the guest's.  A pipe gets what there is.
+ */
+static bool
+is_owned(const struct attach *a)
+{
+	return !a->tty || (a->told ? a->writer : a->wrote && a->may_write);
+}
+
+/* A control sequence that draws nothing leaves the line as it is. */
+static void
+show_control(struct attach *a, const char *text, size_t len)
+{
+	bool bol = a->bol;
+
+	show(a, text, len);
+	a->bol = bol;
+}
+
+/* The write side came, or went: and with it what the keys say. */
+static void
+owner_told(struct attach *a)
+{
+	char text[ANSI_KEYS_MAX];
+	bool owned = is_owned(a);
+	size_t n;
+
+	if (owned == !a->looking)
+		return;
+	a->looking = !owned;
+	a->tidy = owned && !ansi_is_between(&a->ansi);
+	/* What the guest began to say to its terminal, it ends elsewhere. */
+	if (!owned && !ansi_is_between(&a->ansi))
+		show_control(a, "\030\033\\", 3);
+	n = ansi_keys(&a->ansi, owned, text);
+	show_control(a, text, n);
+}
+
+static void
+show_looking(struct attach *a, const uint8_t *data, size_t len)
+{
+	uint8_t seen[ANSI_VIEW_MAX(WIRE_DATA)];
+
+	show(a, seen, ansi_view(&a->ansi, data, len, seen));
+}
+
+/* Bytes of the guest.  What was begun for who looked on is ended so. */
+static void
+show_guest(struct attach *a, const uint8_t *data, size_t len)
+{
+	if (a->looking) {
+		show_looking(a, data, len);
+		return;
+	}
+	for (; a->tidy && len > 0; data++, len--) {
+		show_looking(a, data, 1);
+		a->tidy = !ansi_is_between(&a->ansi);
+	}
+	if (a->tty)
+		ansi_follow(&a->ansi, data, len);
+	show(a, data, len);
 }
 
 /* Give the last words a chance; a stuck terminal does not hold us. */
@@ -121,175 +189,6 @@ farewell(struct attach *a)
 	}
 }
 
-/* Who writes, if it is not us, and what can be done about it. */
-static void
-mark_watching(struct attach *a, const char *verb)
-{
-	char text[WIRE_TEXT];
-	const char *who = a->who;
-	const char *keys = "q leaves";
-
-	if (a->may_write)
-		keys = "w takes over, q leaves";
-	if (a->options.customer != NULL &&
-	    strcmp(who, a->options.customer) == 0)
-		who = "another session of yours";
-	if (*who == '\0')
-		(void)text_format(text, sizeof(text), "you are watching; %s",
-		    keys);
-	else
-		(void)text_format(text, sizeof(text),
-		    "you are watching; %s %s; %s", who, verb, keys);
-	attach_mark(a, text);
-}
-
-/* --- what goes to the guest ---------------------------------------------- */
-
-static void
-pending_forget(struct attach *a)
-{
-	free(a->pending);
-	a->pending = NULL;
-	a->pending_at = a->pending_len = a->pending_size = 0;
-}
-
-static bool
-pending_has_room(const struct attach *a)
-{
-	return a->pending_len - a->pending_at + READ_SIZE <= ATTACH_PENDING_MAX;
-}
-
-static void
-pending_add(struct attach *a, const uint8_t *data, size_t len)
-{
-	size_t size = a->pending_size;
-	uint8_t *more;
-
-	if (len == 0)
-		return;
-	if (a->pending_at > 0 && a->pending_len + len > size) {
-		a->pending_len -= a->pending_at;
-		memmove(a->pending, a->pending + a->pending_at, a->pending_len);
-		a->pending_at = 0;
-	}
-	if (a->pending_len + len > size) {
-		size = size == 0 ? 2 * READ_SIZE : 2 * size;
-		more = realloc(a->pending, size);
-		if (more == NULL) {
-			attach_mark(a,
-			    "no memory: some of your keys were "
-			    "lost");
-			return;
-		}
-		a->pending = more;
-		a->pending_size = size;
-	}
-	memcpy(a->pending + a->pending_len, data, len);
-	a->pending_len += len;
-}
-
-static void
-pending_flush(struct attach *a)
-{
-	size_t n;
-
-	while (a->writer && a->pending_at < a->pending_len) {
-		n = a->pending_len - a->pending_at;
-		if (n > WIRE_DATA)
-			n = WIRE_DATA;
-		if (wire_send_data(a->viewer, WIRE_INPUT, 0,
-			a->pending + a->pending_at, n) == -1) {
-			if (errno == EAGAIN || errno == EINTR ||
-			    errno == ENOBUFS)
-				return;
-			/* The server is gone; reading from it says so. */
-			break;
-		}
-		a->pending_at += n;
-		a->last_ms = clock_ms();
-	}
-	if (a->writer)
-		pending_forget(a);
-}
-
-static void
-take_over(struct attach *a)
-{
-	const struct wire_empty body = { 0 };
-
-	if (!a->may_write || !a->told) {
-		mark_watching(a, "writes");
-		return;
-	}
-	/* Not taken by a full socket: the key can be pressed again. */
-	(void)wire_send(a->viewer, WIRE_TAKE, 0, &body, NULL, 0);
-}
-
-/* Keys for a console that is not there. */
-static void
-gap_add(struct attach *a, const uint8_t *data, size_t len, int64_t now)
-{
-	if (now - a->gap_ms <= ATTACH_KEYS_MS &&
-	    a->pending_len - a->pending_at + len <= ATTACH_KEYS_MAX)
-		pending_add(a, data, len);
-	else if (len > 0)
-		a->unsent = true;
-}
-
-static int
-keys_read(struct attach *a, const uint8_t *data, size_t len)
-{
-	const int64_t now = clock_ms();
-	/* Until we are told otherwise, what is typed is for the guest. */
-	bool writer = a->told ? a->writer : a->wrote;
-	enum attach_key key;
-	size_t forward;
-
-	key = attach_keys(&a->scan, writer, data, len, now, &forward);
-	if (a->gap_ms == -1)
-		pending_add(a, data, forward);
-	else
-		gap_add(a, data, forward, now);
-	switch (key) {
-	case ATTACH_KEY_LEAVE:
-		pending_flush(a);
-		return ATTACH_LEFT;
-	case ATTACH_KEY_TAKE:
-		take_over(a);
-		break;
-	case ATTACH_KEY_HELP:
-		if (now - a->help_ms >= HELP_MS)
-			mark_watching(a, "writes");
-		a->help_ms = now;
-		break;
-	case ATTACH_KEY_NONE:
-		break;
-	}
-	return GO_ON;
-}
-
-static int
-input_turn(struct attach *a)
-{
-	uint8_t buf[READ_SIZE];
-	ssize_t n = read(a->options.in, buf, sizeof(buf));
-
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return GO_ON;
-	if (n <= 0) {
-		/* A pipe's end leaves the output; a terminal's ends all. */
-		a->input_over = true;
-		return a->tty ? (int)ATTACH_LEFT : GO_ON;
-	}
-	if (a->tty)
-		return keys_read(a, buf, (size_t)n);
-	if (a->may_write) {
-		pending_add(a, buf, (size_t)n);
-		a->fed = true;
-	}
-	return GO_ON;
-}
-
 /* When it is over because nothing comes any more; -1: it is not. */
 static int64_t
 silent_at(const struct attach *a)
@@ -300,14 +199,29 @@ silent_at(const struct attach *a)
 	return a->last_ms + SILENT_MS;
 }
 
+/* Of two times, each of which may be -1 for never. */
+static int64_t
+sooner(int64_t one, int64_t other)
+{
+	if (one == -1 || other == -1)
+		return one == -1 ? other : one;
+	return one < other ? one : other;
+}
+
+static bool
+is_due(int64_t at)
+{
+	return at != -1 && clock_ms() >= at;
+}
+
 /* How long poll(2) may wait. */
 static int
 patience(const struct attach *a, int64_t until)
 {
-	int64_t silent = silent_at(a), left;
+	int64_t left;
 
-	if (until == -1 || (silent != -1 && silent < until))
-		until = silent;
+	until = sooner(until, silent_at(a));
+	until = sooner(until, attach_in_due(a));
 	if (until == -1)
 		return -1;
 	left = until - clock_ms();
@@ -332,6 +246,7 @@ writer_told(struct attach *a, const struct wire_writer *writer)
 	a->writer = a->wrote = you;
 	a->told = a->heard = true;
 	(void)text_copy(a->who, sizeof(a->who), writer->who);
+	owner_told(a);
 	if (you) {
 		if (!first && !was)
 			attach_mark(a, "you write now");
@@ -339,9 +254,10 @@ writer_told(struct attach *a, const struct wire_writer *writer)
 	}
 	/* What waits on a pipe waits for its turn; what was typed is old. */
 	if (a->tty || !a->may_write)
-		pending_forget(a);
+		attach_in_forget(a);
 	if (!same)
-		mark_watching(a, was && !first ? "has taken over" : "writes");
+		attach_in_watching(a,
+		    was && !first ? "has taken over" : "writes");
 }
 
 static void
@@ -351,7 +267,7 @@ missed_told(struct attach *a, uint64_t bytes)
 
 	(void)text_format(text, sizeof(text),
 	    "%s%llu bytes are missing here",
-	    a->gapped ? "" : "this view was too slow: ",
+	    a->gapped || !a->known ? "" : "this view was too slow: ",
 	    (unsigned long long)bytes);
 	attach_mark(a, text);
 }
@@ -362,7 +278,7 @@ gap_end(struct attach *a)
 {
 	if (a->tty && clock_ms() - a->gap_ms > ATTACH_KEYS_MS) {
 		a->unsent = a->unsent || a->pending_len > 0;
-		pending_forget(a);
+		attach_in_forget(a);
 	}
 	attach_mark(a, a->unsent ? "back; what you typed meanwhile was "
 				   "not sent" :
@@ -381,7 +297,7 @@ output_told(struct attach *a, const struct wire_output *output, size_t len)
 	if (output->offset < a->seen)
 		seen = a->seen - output->offset;
 	if (seen < len)
-		show(a, output->data + seen, len - (size_t)seen);
+		show_guest(a, output->data + seen, len - (size_t)seen);
 	a->offset = output->offset + len;
 	if (a->offset < a->seen)
 		a->offset = a->seen;
@@ -391,12 +307,13 @@ output_told(struct attach *a, const struct wire_output *output, size_t len)
 }
 
 static int
-viewer_turn(struct attach *a)
+viewer_frame(struct attach *a, bool *more)
 {
 	struct wire_msg msg;
 	ssize_t len = wire_recv(a->viewer, &msg, WIRE_CONSOLE_VIEWER, NULL,
 	    NULL);
 
+	*more = len >= FULL_FRAME;
 	if (len == -1 && (errno == EAGAIN || errno == EINTR))
 		return GO_ON;
 	if (len <= 0) {
@@ -429,6 +346,22 @@ viewer_turn(struct attach *a)
 		break;
 	}
 	return GO_ON;
+}
+
+/* Of a flood a few frames at once: keys wait that long for their turn. */
+static int
+viewer_turn(struct attach *a)
+{
+	int end = GO_ON, frames = 0;
+	bool more = true;
+
+	while (end == GO_ON && more && frames++ < TURN_FRAMES &&
+	    a->shown_len == 0 && !a->held) {
+		end = viewer_frame(a, &more);
+		if (!shown_flush(a))
+			return ATTACH_LEFT;
+	}
+	return end;
 }
 
 static int
@@ -477,7 +410,7 @@ revoked_turn(struct attach *a, int broker)
 static void
 poll_fill(const struct attach *a, int broker, struct pollfd pfd[P_COUNT])
 {
-	bool deaf = a->input_over || !pending_has_room(a);
+	bool deaf = a->input_over || !attach_in_has_room(a);
 
 	memset(pfd, 0, P_COUNT * sizeof(pfd[0]));
 	/* A pipe can wait; a person may want to leave. */
@@ -506,12 +439,12 @@ turn(struct attach *a, int broker, int64_t until)
 
 	if (!shown_flush(a))
 		return ATTACH_LEFT;
-	pending_flush(a);
+	attach_in_flush(a);
 	poll_fill(a, broker, pfd);
 	r = poll(pfd, P_COUNT, patience(a, until));
 	if (r == -1)
 		return errno == EINTR ? GO_ON : (int)ATTACH_LOST;
-	if (r == 0 && silent_at(a) != -1 && clock_ms() >= silent_at(a)) {
+	if (r == 0 && is_due(silent_at(a))) {
 		attach_mark(a,
 		    "the input has ended and nothing more comes: left");
 		return ATTACH_LEFT;
@@ -519,22 +452,17 @@ turn(struct attach *a, int broker, int64_t until)
 	if ((pfd[P_OUT].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 		return ATTACH_LEFT;
 	if (pfd[P_IN].revents != 0)
-		end = input_turn(a);
+		end = attach_in_turn(a);
+	else if (is_due(attach_in_due(a)))
+		attach_in_late(a);
 	if (end == GO_ON && (pfd[P_VIEWER].revents & ~POLLOUT) != 0 &&
 	    a->shown_len == 0 && !a->held)
 		end = viewer_turn(a);
 	if (end == GO_ON && pfd[P_BROKER].revents != 0)
 		end = broker_turn(a, broker);
-	if (end == GO_ON && until != -1 && clock_ms() >= until)
+	if (end == GO_ON && is_due(until))
 		end = ATTACH_LATER;
 	return end;
-}
-
-static void
-greet(struct attach *a)
-{
-	attach_mark(a, a->tty ? HELP_LINE : "connected");
-	a->greeted = true;
 }
 
 void
@@ -556,8 +484,11 @@ attach_viewer(struct attach *a, int viewer, bool may_write)
 	a->last_ms = clock_ms();
 	/* One that blocks would only be slower. */
 	(void)fd_set_nonblock(viewer);
-	if (!a->greeted)
-		greet(a);
+	if (!a->greeted) {
+		a->came_ms = a->last_ms;
+		attach_in_greet(a);
+	}
+	a->greeted = true;
 	if (a->heard && a->wrote && may_write)
 		a->taking = wire_send(viewer, WIRE_TAKE, 0, &body, NULL,
 				0) == 0;
@@ -600,6 +531,7 @@ attach_open(struct attach *a, const struct attach_options *options)
 	a->wrote = true;
 	a->bol = true;
 	a->tty = isatty(options->in) && isatty(options->out);
+	a->scan.plain = options->escape == WIRE_ESCAPE_NONE;
 	a->shown = malloc(SHOWN_SIZE);
 	if (a->shown == NULL || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -1;
@@ -617,7 +549,7 @@ attach_close(struct attach *a)
 	farewell(a);
 	if (a->tty)
 		terminal_leave();
-	pending_forget(a);
+	attach_in_forget(a);
 	free(a->shown);
 	a->shown = NULL;
 	a->shown_at = a->shown_len = 0;

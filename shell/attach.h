@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ansi.h"
+#include "shell/attach_keys.h"
 #include "wire/wire.h"
 
 /*
@@ -56,6 +58,12 @@ enum attach_end {
 typedef bool attach_broker_cb(void *arg, const struct wire_msg *msg, int *fd,
 	    char text[WIRE_TEXT]);
 
+/*
+ * They want that key of sysrq to be pressed in the guest.  text says what
+ * became of that so far.
+ */
+typedef void attach_sysrq_cb(void *arg, char key, char text[WIRE_TEXT]);
+
 struct attach_options {
 	const char		*guest;		/* must stay valid */
 	const char		*customer;	/* who we are; may be NULL */
@@ -64,23 +72,10 @@ struct attach_options {
 	int			 out;		/* 1 */
 	int			 err;		/* 2 */
 	attach_broker_cb	*broker;	/* may be NULL */
+	attach_sysrq_cb		*sysrq;		/* may be NULL */
 	void			*arg;
-};
-
-/* A key, as attach_keys() reads it. */
-enum attach_key {
-	ATTACH_KEY_NONE,
-	ATTACH_KEY_LEAVE,
-	ATTACH_KEY_TAKE,	/* watchers only */
-	ATTACH_KEY_HELP		/* watchers only: say who writes */
-};
-
-/* Where the reading of keys stands between two reads. */
-struct attach_scan {
-	unsigned	quits;		/* Ctrl-Q in a row */
-	int64_t		quit_ms[2];	/* when the last two came */
-	int		sequence;	/* inside which kind of answer */
-	int64_t		last_ms;	/* of the last byte */
+	enum wire_escape	 escape;	/* which keys are ours */
+	const unsigned		*version;	/* the service's; may be NULL */
 };
 
 /* Read the fields, leave them alone. */
@@ -106,8 +101,12 @@ struct attach {
 	bool			 fed;		/* and was not empty */
 	int64_t			 last_ms;	/* last byte to or from */
 	bool			 greeted;
+	int64_t			 came_ms;	/* when it was */
 	bool			 bol;		/* out is at a line's start */
-	int64_t			 help_ms;	/* watchers' line was drawn */
+	int64_t			 writer_ms;	/* watchers' line was drawn */
+	bool			 looking;	/* out is not the guest's */
+	bool			 tidy;		/* nor yet: see ansi */
+	struct ansi		 ansi;		/* what it said to out */
 	char			 who[WIRE_NAME];	/* who writes */
 	struct attach_scan	 scan;
 	uint8_t			*pending;	/* for the guest */
@@ -151,21 +150,5 @@ enum attach_end attach_run(struct attach *a, int broker, int64_t until);
 
 /* Draw one line of our own, escaped: "[web: TEXT]". */
 void	 attach_mark(struct attach *a, const char *text);
-
-/*
- * Make len bytes of a guest fit for any terminal and file: control sequences
- * are left out, new lines and tabs stay, everything else goes through
- * text_escape().  Returns a NUL-terminated string, to be freed; NULL when
- * there is no memory.
- */
-char	*attach_neutralise(const uint8_t *data, size_t len, size_t *outlen);
-
-/*
- * The keys of one read.  Of the writer's, *forward says how many bytes go to
- * the guest.  A watcher's keys go nowhere: one key that came alone means
- * something, answers of the terminal to the guest's questions do not.
- */
-enum attach_key attach_keys(struct attach_scan *scan, bool writer,
-	    const uint8_t *data, size_t len, int64_t now_ms, size_t *forward);
 
 #endif

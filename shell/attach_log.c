@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/ansi.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "shell/attach.h"
 #include "shell/attach_log.h"
 #include "shell/json.h"
 #include "shell/signals.h"
@@ -31,6 +31,7 @@ struct row {
 	uint64_t offset;
 	const char *text;
 	uint64_t missed;
+	bool first; /* nothing was there before it */
 };
 
 /* --- one line of output -------------------------------------------------- */
@@ -75,10 +76,8 @@ show_plain(struct attach_log *log, const struct row *row)
 		fprintf(out, "-- %s%s --\n", at[0] == ' ' ? "" : at, safe);
 		break;
 	case ROW_MISSED:
-		fprintf(out,
-		    "-- this view was too slow: %" PRIu64
-		    " bytes are missing here --\n",
-		    row->missed);
+		fprintf(out, "-- %s%" PRIu64 " bytes are missing here --\n",
+		    row->first ? "" : "this view was too slow: ", row->missed);
 		break;
 	}
 }
@@ -129,7 +128,7 @@ line_end(struct attach_log *log)
 	char *text, *at, *next;
 	size_t len;
 
-	text = attach_neutralise(log->line, log->len, &len);
+	text = ansi_text(log->line, log->len, &len);
 	log->len = 0;
 	for (at = text; at != NULL; at = next) {
 		next = strchr(at, '\n');
@@ -206,7 +205,8 @@ take(struct attach_log *log, const struct wire_msg *msg, size_t len)
 		    (struct row){ .kind = ROW_MISSED,
 			.ms = -1,
 			.text = "",
-			.missed = msg->u.missed.bytes });
+			.missed = msg->u.missed.bytes,
+			.first = log->count == 0 });
 		break;
 	default:
 		break;

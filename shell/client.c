@@ -143,12 +143,9 @@ wait_input(struct client *client, int64_t deadline)
 	return r == 0 ? VPSH_ERR_TIMEOUT : 0;
 }
 
-/*
- * One frame, whatever it belongs to.  Returns 0 with msg, 1 when there is
- * none yet, or VPSH_ERR_SERVICE at the end of the connection.
- */
-static int
-take_frame(struct client *client, struct wire_msg *msg, int *fd)
+/* Whatever it belongs to. */
+int
+client_take(struct client *client, struct wire_msg *msg, int *fd)
 {
 	int fds[FD_PASS_MAX];
 	size_t nfds = 0;
@@ -249,7 +246,7 @@ hello(struct client *client, int64_t deadline, int wait_ms)
 		err = wait_hello(client, deadline, wait_ms);
 		if (err != 0)
 			return err;
-		err = take_frame(client, &msg, &fd);
+		err = client_take(client, &msg, &fd);
 	} while (err == 1);
 	fd_close(&fd);
 	return err == 0 ? client_greeted(client, &msg) : err;
@@ -311,6 +308,18 @@ client_return(struct client *client, int wait_ms)
 }
 
 int
+client_post(struct client *client, uint32_t type, const void *body)
+{
+	if (client->fd == -1)
+		return VPSH_ERR_SERVICE;
+	if (wire_send_version(client->fd, client->version, type, ++client->id,
+		body) == 0)
+		return 0;
+	client_close(client);
+	return VPSH_ERR_SERVICE;
+}
+
+int
 client_send(struct client *client, uint32_t type, const void *body)
 {
 	int err, tries;
@@ -322,20 +331,14 @@ client_send(struct client *client, uint32_t type, const void *body)
 		if (err != 0)
 			return err;
 		/* What could not be sent was not acted upon. */
-		if (wire_send_version(client->fd, client->version, type,
-			++client->id, body) == 0)
+		if (client_post(client, type, body) == 0)
 			return 0;
-		client_close(client);
 	}
 	return VPSH_ERR_SERVICE;
 }
 
-/*
- * A frame that does not answer the last request: 0 to go on, or the error
- * that ends the connection.
- */
-static int
-take_other(struct client *client, const struct wire_msg *msg)
+int
+client_other(struct client *client, const struct wire_msg *msg)
 {
 	size_t i;
 
@@ -363,7 +366,7 @@ client_recv(struct client *client, struct wire_msg *msg, int *fd,
 			return VPSH_ERR_SERVICE;
 		if ((err = wait_input(client, deadline)) != 0)
 			return err;
-		err = take_frame(client, msg, fd);
+		err = client_take(client, msg, fd);
 		if (err < 0)
 			return err;
 		if (err == 1)
@@ -371,7 +374,7 @@ client_recv(struct client *client, struct wire_msg *msg, int *fd,
 		if (msg->head.id == client->id && msg->head.type != WIRE_BYE)
 			break;
 		fd_close(fd);
-		if ((err = take_other(client, msg)) != 0)
+		if ((err = client_other(client, msg)) != 0)
 			return err;
 	}
 	if (msg->head.type == WIRE_REFUSED)
@@ -427,11 +430,11 @@ client_drain(struct client *client)
 	int err, fd;
 
 	while (client->fd != -1) {
-		err = take_frame(client, &msg, &fd);
+		err = client_take(client, &msg, &fd);
 		fd_close(&fd);
 		if (err != 0)
 			break;
-		if ((err = take_other(client, &msg)) != 0)
+		if ((err = client_other(client, &msg)) != 0)
 			return err;
 	}
 	return 0;

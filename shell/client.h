@@ -33,6 +33,9 @@
 /* Its version knows of tokens and of FIND. */
 #define CLIENT_TOKENS		3
 
+/* And of preferences, activity and CANCEL. */
+#define CLIENT_PREFS		4
+
 struct client {
 	int			 fd;		/* -1: not connected */
 	uint32_t		 id;		/* of the last request */
@@ -74,6 +77,17 @@ int	 client_connect(struct client *client, int wait_ms);
  */
 int	 client_begin(struct client *client);
 int	 client_greeted(struct client *client, const struct wire_msg *msg);
+
+/* Send on that connection, or lose it; the request's number is id. */
+int	 client_post(struct client *client, uint32_t type, const void *body);
+
+/*
+ * One frame of it: 0, 1 when there is none yet, or VPSH_ERR_SERVICE at its
+ * end.  What is not asked for here goes to client_other(), which returns the
+ * error that ends the connection, or 0.
+ */
+int	 client_take(struct client *client, struct wire_msg *msg, int *fd);
+int	 client_other(struct client *client, const struct wire_msg *msg);
 
 /* After err: is the connection gone, and worth coming back to? */
 bool	 client_is_lost(const struct client *client, int err);

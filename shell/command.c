@@ -20,6 +20,9 @@
 #define OPTION_FORCE	    { "--force-after", "SECONDS", FORCE_TEXT }
 #define OPTION_FOLLOW(what) { "--follow", NULL, what }
 
+static const char *const prefs_choices[] = { "line", "menu", "escape", "zone",
+	NULL };
+
 static const struct command commands[] = {
 	{ .name = "list",
 	    .args = "",
@@ -110,6 +113,7 @@ static const struct command commands[] = {
 	    .options = { OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_JSON },
 	    .run = power_freeze },
 	{ .name = "unpause",
+	    .beside = true,
 	    .args = "GUEST",
 	    .max = 1,
 	    .guest = true,
@@ -141,8 +145,9 @@ static const struct command commands[] = {
 	    .right = RIGHT_CONSOLE,
 	    .type = WIRE_CONSOLE,
 	    .help = "work on its console; Ctrl-] leaves",
-	    .more = "Ctrl-Q three times leaves, too. It follows the guest "
-		    "through reboots and waits while it is off.",
+	    .more = "Ctrl-Q three times leaves, too, and Ctrl-^ ? names all "
+		    "keys. It follows the guest through reboots and waits "
+		    "while it is off.",
 	    .options = { { "--view", NULL, "only watch" },
 		{ "--from", "OFFSET", "show again from this byte on" } },
 	    .run = view_console },
@@ -153,11 +158,12 @@ static const struct command commands[] = {
 	    .right = RIGHT_LOG,
 	    .type = WIRE_LOG,
 	    .help = "what its console said last, and when",
-	    .more = WHEN_TEXT ". Without a zone it is the time of this host.",
+	    .more = WHEN_TEXT ". Without a zone it is your time: see prefs.",
 	    .options = { { "--lines", "N",
 			     "that many lines, 0 for all that are kept; "
 			     "else 50" },
 		{ "--since", "TIME", "only what came from then on" },
+		{ "--from", "OFFSET", "only what came from this byte on" },
 		OPTION_FOLLOW("go on with what comes"), OPTION_JSON },
 	    .run = view_log },
 	{ .name = "job",
@@ -172,6 +178,43 @@ static const struct command commands[] = {
 		    "What jobs came to is kept for 15 minutes.",
 	    .options = { OPTION_NO_WAIT, OPTION_TIMEOUT, OPTION_JSON },
 	    .run = job_find },
+	{ .name = "cancel",
+	    .beside = true,
+	    .args = "REF",
+	    .min = 1,
+	    .max = 1,
+	    .right = RIGHT_ANY,
+	    .type = WIRE_CANCEL,
+	    .help = "end one that only waits",
+	    .more = "A shutdown or reboot that waits for its guest, or a job "
+		    "whose turn has not come. What was done by then stays "
+		    "done: a guest that was asked to shut down may still do "
+		    "it.",
+	    .options = { OPTION_JSON },
+	    .run = job_cancel },
+	{ .name = "activity",
+	    .args = "[GUEST]",
+	    .max = 1,
+	    .right = RIGHT_ANY,
+	    .type = WIRE_ACTIVITY,
+	    .help = "who did what to your guests, newest first",
+	    .options = { OPTION_JSON },
+	    .run = activity_run },
+	{ .name = "prefs",
+	    .args = "[WORD [VALUE]]",
+	    .max = 2,
+	    .choices = prefs_choices,
+	    .right = RIGHT_ANY,
+	    .type = WIRE_PREFS,
+	    .help = "how vpsh meets you at every login",
+	    .more = "Alone it shows them. prefs line or prefs menu: what you "
+		    "see first. prefs escape on or off: do Ctrl-Q three times "
+		    "and the keys behind Ctrl-^ leave the guest's console, "
+		    "beside Ctrl-]? prefs zone NAME: your time zone, as "
+		    "Europe/Berlin; prefs zone host: that of this host. For "
+		    "one login only: ssh -t HOST line, ssh -t HOST menu.",
+	    .options = { OPTION_JSON },
+	    .run = prefs_run },
 	{ .name = "why",
 	    .args = "COMMAND [GUEST]",
 	    .min = 1,
@@ -194,6 +237,17 @@ static const struct command commands[] = {
 	    .help = "of vpsh and of the service",
 	    .options = { OPTION_JSON },
 	    .run = verbs_version },
+	{ .name = "menu",
+	    .args = "",
+	    .right = RIGHT_ANY,
+	    .help = "the menu",
+	    .run = verbs_menu },
+	{ .name = "line",
+	    .beside = true,
+	    .args = "",
+	    .right = RIGHT_ANY,
+	    .help = "lines instead, which are never redrawn",
+	    .run = verbs_line },
 	{ .name = "help",
 	    .args = "[COMMAND]",
 	    .max = 1,

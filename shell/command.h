@@ -32,9 +32,12 @@ struct command {
 	const char		*args;		/* "GUEST", "[GUEST]", "" */
 	const char		*help;		/* one line */
 	const char		*more;		/* for help NAME; may be NULL */
+	bool			 beside;	/* the one before in the list */
 	/* Arguments; min without a guest that may be left out. */
 	size_t			 min;
 	size_t			 max;
+	/* What the first one may be, for completion; or NULL. */
+	const char		*const *choices;
 	bool			 guest;		/* the first is a guest's name;
 						   the only one when left out */
 	enum right		 right;

@@ -100,8 +100,11 @@ static void
 offer_argument(struct complete *c, const struct command *command,
     const struct words *words)
 {
-	size_t n = arguments(command, words);
+	size_t n = arguments(command, words), i;
 
+	for (i = 0; n == 0 && command->choices != NULL &&
+	     command->choices[i] != NULL; i++)
+		offer(c, command->choices[i]);
 	if (strstr(command->args, "COMMAND") != NULL && n-- == 0)
 		offer_commands(c);
 	else if (n == 0 && strstr(command->args, "GUEST") != NULL)

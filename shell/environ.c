@@ -17,6 +17,9 @@
 /* Unset, the C library would open it again each time it is needed. */
 #define TZ_DEFAULT ":/etc/localtime"
 
+/* What it was before anybody preferred another one. */
+static char own_zone[VALUE_MAX + 1];
+
 /*
  * Is it made of letters, digits and those of extra, and short?  No dot in
  * front and none twice: terminfo, locale and zone names become parts of
@@ -82,6 +85,18 @@ take_origin(char *out, size_t size)
 	}
 }
 
+/* line or menu, for once. */
+static enum wire_mode
+take_wish(void)
+{
+	char wish[VALUE_MAX + 1];
+
+	take("LC_VPSH", "", wish);
+	if (strcmp(wish, "line") == 0)
+		return WIRE_MODE_LINE;
+	return strcmp(wish, "menu") == 0 ? WIRE_MODE_MENU : WIRE_MODE_DEFAULT;
+}
+
 static int
 set_locale(const char *wanted)
 {
@@ -100,6 +115,7 @@ environ_scrub(struct environ_claims *claims)
 {
 	char term[VALUE_MAX + 1], locale[VALUE_MAX + 1], tz[VALUE_MAX + 1];
 	const char *original = getenv("SSH_ORIGINAL_COMMAND");
+	const char *no_color = getenv("NO_COLOR");
 #ifdef VPSH_TEST_HOOKS
 	char hijack[VALUE_MAX + 1];
 
@@ -109,14 +125,22 @@ environ_scrub(struct environ_claims *claims)
 	if (original != NULL && (claims->original = strdup(original)) == NULL)
 		return -1;
 	take_origin(claims->origin, sizeof(claims->origin));
+	claims->no_color = no_color != NULL && *no_color != '\0';
+	claims->wish = take_wish();
 	take("TERM", "-_.+", term);
+	claims->term = *term != '\0' && strcmp(term, "dumb") != 0 &&
+	    strcmp(term, "unknown") != 0;
 	take("TZ", "_+-/", tz);
 	take_locale(locale);
+	/* The host may lack that locale; the terminal is what it is. */
+	claims->utf8 = strcasestr(locale, "utf-8") != NULL ||
+	    strcasestr(locale, "utf8") != NULL;
 
+	text_copy(own_zone, sizeof(own_zone), *tz != '\0' ? tz : TZ_DEFAULT);
 	if (clearenv() != 0)
 		return -1;
 	if (setenv("TERM", *term != '\0' ? term : TERM_DEFAULT, 1) == -1 ||
-	    setenv("TZ", *tz != '\0' ? tz : TZ_DEFAULT, 1) == -1)
+	    setenv("TZ", own_zone, 1) == -1)
 		return -1;
 	tzset();
 	if (set_locale(locale) == -1)
@@ -126,4 +150,11 @@ environ_scrub(struct environ_claims *claims)
 		return -1;
 #endif
 	return 0;
+}
+
+void
+environ_zone(const char *tz)
+{
+	if (setenv("TZ", *tz != '\0' ? tz : own_zone, 1) == 0)
+		tzset();
 }

@@ -301,6 +301,9 @@ follow_run(struct session *session, const char *verb, const char *guest,
 
 	/* Somebody who watches overnight outlasts an upgrade. */
 	client->connect_ms = CLIENT_STAY_MS;
+	err = session_zone(session);
+	if (err != 0)
+		return session_fail(session, err, verb, guest, NULL);
 	do {
 		err = subscribe(&follow);
 		if (!follow.again || !client_is_lost(client, err))

@@ -25,29 +25,42 @@ static const char *const exit_codes[] = {
 
 #define NEXIT_CODES (sizeof(exit_codes) / sizeof(exit_codes[0]))
 
+/* One row, and the next one where the two belong together. */
+static void
+put_row(const struct command *command, const struct command *next, bool narrow)
+{
+	char text[HELP_COLUMN * 4], line[WIRE_TEXT], help[WIRE_TEXT];
+
+	text_format(text, sizeof(text), "%s%s%s%s%s", command->name,
+	    next != NULL ? ", " : "", next != NULL ? next->name : "",
+	    *command->args != '\0' ? " " : "", command->args);
+	text_format(help, sizeof(help), "%s%s%s", command->help,
+	    next != NULL ? "; " : "", next != NULL ? next->help : "");
+	if (narrow) {
+		text_format(line, sizeof(line), "%s: %s", text, help);
+		output_say(stdout, line);
+	} else
+		printf("%-*s%s\n", HELP_COLUMN, text, help);
+}
+
 static void
 help_all(void)
 {
-	const struct command *command;
-	char text[HELP_COLUMN * 4], line[WIRE_TEXT];
-	int columns = output_columns(stdout);
+	bool narrow = output_columns(stdout) < OUTPUT_NARROW;
+	const struct command *command, *next;
 	size_t i;
 
 	for (i = 0; (command = command_at(i)) != NULL; i++) {
-		text_format(text, sizeof(text), "%s%s%s", command->name,
-		    *command->args != '\0' ? " " : "", command->args);
-		if (columns < OUTPUT_NARROW) {
-			text_format(line, sizeof(line), "%s: %s", text,
-			    command->help);
-			output_say(stdout, line);
-		} else
-			printf("%-*s%s\n", HELP_COLUMN, text, command->help);
+		next = command_at(i + 1);
+		if (next != NULL && !next->beside)
+			next = NULL;
+		if (!command->beside)
+			put_row(command, next, narrow);
 	}
 	fputc('\n', stdout);
 	output_say(stdout,
-	    "GUEST is the name of one of yours; with only one you may leave "
-	    "it out. help COMMAND says more about one of these, with its "
-	    "options.");
+	    "With only one guest you may leave its name out. help COMMAND "
+	    "says more.");
 }
 
 /* "console GUEST [--view] [--from OFFSET]: work on its console" */

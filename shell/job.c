@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/random.h>
-
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,24 +11,10 @@
 #include "shell/report.h"
 #include "shell/verbs.h"
 
-/* The broker ends its jobs itself; this is for one that does not. */
-#define GRACE_MS 15000
-
 #define TIMEOUT_MAX_S 86400
 
 /* Long enough for a supervisor that has to be started again itself. */
 #define RETURN_MS 30000
-
-/* A request that ends the service each time is given up. */
-#define RETURNS_MAX 16
-
-bool
-job_token(uint64_t *token)
-{
-	if (getrandom(token, sizeof(*token), 0) != (ssize_t)sizeof(*token))
-		*token = 0;
-	return *token != 0;
-}
 
 int
 job_init(struct job *job, struct session *session,
@@ -51,12 +35,12 @@ describe_rest(const struct job *job, char *text, size_t size)
 	if (job->guest == NULL)
 		text_format(text, size,
 		    "Job %s goes on; ask job %s again for what it comes to.",
-		    job->ref, job->ref);
-	else if (job->ref[0] != '\0')
+		    job->track.ref, job->track.ref);
+	else if (job->track.ref[0] != '\0')
 		text_format(text, size,
 		    "The job goes on, ref %s; job %s shows what it comes to, "
 		    "status %s how %s is.",
-		    job->ref, job->ref, job->guest, job->guest);
+		    job->track.ref, job->track.ref, job->guest, job->guest);
 	else
 		text_format(text, size,
 		    "It was asked for and may still happen; status %s shows "
@@ -69,9 +53,10 @@ left_alone(struct session *session, const struct job *job)
 {
 	char text[WIRE_TEXT];
 
-	client_leave(&session->client, job->ref);
+	client_leave(&session->client, job->track.ref);
 	describe_rest(job, text, sizeof(text));
-	return session_fail_text(session, VPSH_ERR_TIMEOUT, text, job->ref);
+	return session_fail_text(session, VPSH_ERR_TIMEOUT, text,
+	    job->track.ref);
 }
 
 static int
@@ -85,16 +70,17 @@ static bool
 is_late(const struct job *job)
 {
 	return job->timeout_s != 0 &&
-	    clock_ms() >= job->begin + job->timeout_s * 1000;
+	    clock_ms() >= job->track.begin + job->timeout_s * 1000;
 }
 
 static int64_t
 give_up_at(const struct job *job)
 {
-	int64_t until = job->begin + job->timeout_s * 1000;
+	int64_t until = job->track.begin + job->timeout_s * 1000;
 
-	return job->timeout_s != 0 && until < job->deadline ? until :
-							      job->deadline;
+	return job->timeout_s != 0 && until < job->track.deadline ?
+	    until :
+	    job->track.deadline;
 }
 
 /* --timeout is over, or the broker did not end its own job. */
@@ -102,11 +88,11 @@ static int
 late(struct session *session, const struct job *job)
 {
 	char text[WIRE_TEXT], rest[WIRE_TEXT / 2];
-	struct err_args args = { job->verb, job->guest, job->ref,
+	struct err_args args = { job->verb, job->guest, job->track.ref,
 		session->support, NULL, 0 };
 
-	args.number = (clock_ms() - job->begin) / 1000;
-	client_leave(&session->client, job->ref);
+	args.number = (clock_ms() - job->track.begin) / 1000;
+	client_leave(&session->client, job->track.ref);
 	describe_rest(job, rest, sizeof(rest));
 	if (job->guest == NULL)
 		text_copy(text, sizeof(text), rest);
@@ -117,7 +103,8 @@ late(struct session *session, const struct job *job)
 		    rest);
 	else
 		err_sentence(VPSH_ERR_TIMEOUT, &args, text, sizeof(text));
-	return session_fail_text(session, VPSH_ERR_TIMEOUT, text, job->ref);
+	return session_fail_text(session, VPSH_ERR_TIMEOUT, text,
+	    job->track.ref);
 }
 
 /* What was asked for may have happened, or not, and nobody can say. */
@@ -135,9 +122,9 @@ never_back(struct session *session, const struct job *job)
 {
 	char text[WIRE_TEXT], how[WIRE_TEXT / 2] = "";
 
-	client_leave(&session->client, job->ref);
-	if (job->ref[0] != '\0')
-		text_format(how, sizeof(how), "job %s%s", job->ref,
+	client_leave(&session->client, job->track.ref);
+	if (job->track.ref[0] != '\0')
+		text_format(how, sizeof(how), "job %s%s", job->track.ref,
 		    job->guest != NULL ? " or " : "");
 	if (job->guest != NULL)
 		text_format(how + strlen(how), sizeof(how) - strlen(how),
@@ -146,7 +133,8 @@ never_back(struct session *session, const struct job *job)
 	    "vpsh went away and did not come back in %d seconds. What was "
 	    "begun may still happen; look at %s when it is back.",
 	    RETURN_MS / 1000, how);
-	return session_fail_text(session, VPSH_ERR_SERVICE, text, job->ref);
+	return session_fail_text(session, VPSH_ERR_SERVICE, text,
+	    job->track.ref);
 }
 
 /* The job was known before the service died, and is not now. */
@@ -157,12 +145,10 @@ forgotten(struct session *session, const struct job *job)
 
 	if (job->guest == NULL)
 		return session_fail(session, VPSH_ERR_NO_JOB, job->verb, NULL,
-		    job->ref);
-	text_format(text, sizeof(text),
-	    "vpsh was restarted and cannot say what %s of %s came to. Look "
-	    "at status %s before you try again; your disk is kept. Ref %s.",
-	    job->verb, job->guest, job->guest, job->ref);
-	return session_fail_text(session, VPSH_ERR_WORKER, text, job->ref);
+		    job->track.ref);
+	track_forgotten(&job->track, job->verb, job->guest, text, sizeof(text));
+	return session_fail_text(session, VPSH_ERR_WORKER, text,
+	    job->track.ref);
 }
 
 /* --- the job's frames ---------------------------------------------------- */
@@ -177,7 +163,7 @@ done(struct session *session, const struct job *job,
 		    job->guest, NULL);
 	}
 	if (session->json)
-		report_job(job->guest, job->verb, job->ref, "done",
+		report_job(job->guest, job->verb, job->track.ref, "done",
 		    outcome->text);
 	else if (outcome->text[0] != '\0')
 		output_say(stdout, outcome->text);
@@ -189,30 +175,14 @@ accepted(struct session *session, const struct job *job)
 {
 	char text[WIRE_TEXT];
 
-	client_leave(&session->client, job->ref);
+	client_leave(&session->client, job->track.ref);
 	describe_rest(job, text, sizeof(text));
 	if (session->json)
-		report_job(job->guest, job->verb, job->ref, "accepted", text);
+		report_job(job->guest, job->verb, job->track.ref, "accepted",
+		    text);
 	else
 		output_say(stdout, text);
 	return 0;
-}
-
-/* A broker that is new says again how it stands. */
-static void
-note(const struct session *session, struct job *job, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < job->nnotes && job->returns > 0; i++)
-		if (strcmp(job->notes[i], text) == 0)
-			return;
-	if (job->nnotes == JOB_NOTES)
-		memmove(job->notes[0], job->notes[1],
-		    --job->nnotes * sizeof(job->notes[0]));
-	text_copy(job->notes[job->nnotes++], WIRE_TEXT, text);
-	if (!session->json)
-		output_say(stdout, text);
 }
 
 /* One frame of the job's: true when it is over for us, with *err. */
@@ -220,74 +190,60 @@ static bool
 take(struct session *session, struct job *job, const struct wire_msg *msg,
     int *err)
 {
-	switch (msg->head.type) {
-	case WIRE_JOB:
-		text_copy(job->ref, sizeof(job->ref), msg->u.job.ref);
-		session_job(session, job->ref);
-		job->deadline = clock_ms() + msg->u.job.deadline_ms + GRACE_MS;
+	struct track *track = &job->track;
+
+	switch (track_take(track, msg)) {
+	case TRACK_JOB:
+		session_job(session, track->ref);
 		if (!job->no_wait)
 			return false;
 		*err = accepted(session, job);
 		return true;
-	case WIRE_NOTE:
-		note(session, job, msg->u.text.text);
+	case TRACK_NOTE:
+		if (!session->json)
+			output_say(stdout, track->notes[track->nnotes - 1]);
 		return false;
-	case WIRE_DONE:
+	case TRACK_NOTHING:
+		return false;
+	case TRACK_DONE:
 		*err = done(session, job, &msg->u.outcome);
 		return true;
-	default:
-		client_close(&session->client);
-		*err = lost(session, job, VPSH_ERR_VERSION);
-		return true;
+	case TRACK_WRONG:
+		break;
 	}
+	client_close(&session->client);
+	*err = lost(session, job, VPSH_ERR_VERSION);
+	return true;
 }
 
 /* --- losses -------------------------------------------------------------- */
-
-/* By its reference if it has one: that can never begin anything. */
-static int
-ask_again(struct session *session, struct job *job)
-{
-	struct wire_ref body;
-
-	if (job->ref[0] == '\0')
-		return client_send(&session->client, job->type, job->body);
-	memset(&body, 0, sizeof(body));
-	text_copy(body.ref, sizeof(body.ref), job->ref);
-	return client_send(&session->client, WIRE_FIND, &body);
-}
 
 /* Come back to it.  Returns 0, or how it ended, which was said. */
 static int
 come_back(struct session *session, struct job *job)
 {
 	struct client *client = &session->client;
-	int64_t wait_ms = RETURN_MS, left, now;
+	int64_t wait_ms = RETURN_MS, left;
 	int err;
 
-	if (job->version < CLIENT_TOKENS ||
-	    (!job->again && job->ref[0] == '\0') ||
-	    job->returns++ == RETURNS_MAX)
+	if (!track_may_return(&job->track))
 		return lost(session, job, VPSH_ERR_SERVICE);
-	left = job->begin + job->timeout_s * 1000 - clock_ms();
+	left = job->track.begin + job->timeout_s * 1000 - clock_ms();
 	if (job->timeout_s != 0 && left < wait_ms)
 		wait_ms = left > 0 ? left : 0;
 	err = client_return(client, (int)wait_ms);
 	if (err == 0 && client->version < CLIENT_TOKENS)
 		return lost(session, job, VPSH_ERR_SERVICE);
-	if (err == 0)
-		err = ask_again(session, job);
+	if (err == 0) {
+		track_return(&job->track, client);
+		return 0;
+	}
 	if (err == CLIENT_INTERRUPTED)
 		return interrupted(session, job);
 	if (err == VPSH_ERR_SERVICE && client->said.err == 0)
 		return is_late(job) ? late(session, job) :
 				      never_back(session, job);
-	if (err != 0)
-		return lost(session, job, err);
-	now = clock_ms();
-	if (job->deadline < now + CLIENT_ANSWER_MS)
-		job->deadline = now + CLIENT_ANSWER_MS;
-	return 0;
+	return lost(session, job, err);
 }
 
 /* Show how the job goes until it is over. */
@@ -311,7 +267,7 @@ wait_job(struct session *session, struct job *job)
 		if (err == VPSH_ERR_TIMEOUT && client->fd != -1 &&
 		    client->said.err == 0)
 			return late(session, job);
-		if (err == VPSH_ERR_NO_JOB && job->ref[0] != '\0')
+		if (err == VPSH_ERR_NO_JOB && job->track.ref[0] != '\0')
 			return forgotten(session, job);
 		if (err != 0)
 			return lost(session, job, err);
@@ -326,14 +282,12 @@ job_run(struct job *job, struct session *session, uint32_t type,
 {
 	int err;
 
-	job->type = type;
-	job->body = body;
+	job->track.type = type;
+	job->track.body = body;
 	err = client_send(&session->client, type, body);
 	if (err != 0)
 		return session_fail(session, err, job->verb, job->guest, NULL);
-	job->version = session->client.version;
-	job->begin = clock_ms();
-	job->deadline = job->begin + CLIENT_ANSWER_MS;
+	track_begin(&job->track, &session->client);
 	return wait_job(session, job);
 }
 
@@ -369,12 +323,42 @@ job_find(struct session *session, const struct command_call *call)
 	if (!reference(call->args[0], body.ref))
 		return session_fail(session, VPSH_ERR_NO_JOB, "job", NULL,
 		    call->args[0]);
-	text_copy(job.ref, sizeof(job.ref), body.ref);
-	job.again = true;
+	text_copy(job.track.ref, sizeof(job.track.ref), body.ref);
+	job.track.again = true;
 	err = client_connect(&session->client, session->client.connect_ms);
 	if (err == 0 && session->client.version < CLIENT_TOKENS)
 		err = VPSH_ERR_VERSION;
 	if (err != 0)
 		return session_fail(session, err, "job", NULL, NULL);
 	return job_run(&job, session, WIRE_FIND, &body);
+}
+
+int
+job_cancel(struct session *session, const struct command_call *call)
+{
+	struct client *client = &session->client;
+	struct wire_msg msg;
+	struct wire_ref body;
+	int err, fd;
+
+	memset(&body, 0, sizeof(body));
+	if (!reference(call->args[0], body.ref))
+		return session_fail(session, VPSH_ERR_NO_JOB, "cancel", NULL,
+		    call->args[0]);
+	err = client_connect(client, client->connect_ms);
+	if (err == 0 && client->version < CLIENT_PREFS)
+		err = VPSH_ERR_VERSION;
+	if (err == 0)
+		err = client_ask(client, WIRE_CANCEL, &body, WIRE_DONE, &msg,
+		    &fd);
+	if (err != 0)
+		return session_fail(session, err, "cancel", NULL,
+		    call->args[0]);
+	/* That it was cancelled is what was wanted. */
+	if (session->json)
+		report_job(NULL, "cancel", body.ref, "done",
+		    msg.u.outcome.text);
+	else
+		output_say(stdout, msg.u.outcome.text);
+	return 0;
 }

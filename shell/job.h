@@ -8,35 +8,20 @@
 
 #include "shell/command.h"
 #include "shell/session.h"
+#include "shell/track.h"
 #include "wire/wire.h"
 
-#define JOB_NOTES	4
-
 /*
- * A request that ends in a job, from the frame to its outcome.  It survives
- * the broker: a client that loses the connection comes back, and asks for
- * the job by its reference, or says the very same again, token and all, when
- * it never heard of one.  Nothing is done twice by that.
+ * A request that ends in a job, from the frame to its outcome, for a command
+ * that waits for it.  It survives the broker: see shell/track.h.
  */
 struct job {
 	const char	*verb;
 	const char	*guest;		/* NULL: only its reference is known */
 	bool		 no_wait;
 	long long	 timeout_s;	/* --timeout, or 0 */
-	char		 ref[WIRE_REF];	/* empty until there is a job */
-	int64_t		 begin;
-	int64_t		 deadline;	/* the broker's and some grace */
-	uint32_t	 type;		/* of the request */
-	const void	*body;
-	bool		 again;		/* saying it twice is saying it once */
-	unsigned	 version;	/* of who was asked first */
-	unsigned	 returns;	/* after losses of the connection */
-	char		 notes[JOB_NOTES][WIRE_TEXT];	/* shown already */
-	size_t		 nnotes;
+	struct track	 track;
 };
-
-/* A token that nobody else has.  False, and 0, when there is none. */
-bool	 job_token(uint64_t *token);
 
 /* What the options of that call say.  Says what is wrong with them. */
 int	 job_init(struct job *job, struct session *session,

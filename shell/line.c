@@ -244,6 +244,36 @@ tell_late(struct client *client, bool person)
 	client->nlate = 0;
 }
 
+/* The first line of who was cut off from a console. */
+static void
+offer_back(struct session *session)
+{
+	const char *back = session_back(session);
+	char text[WIRE_TEXT];
+
+	if (back == NULL || session->offered)
+		return;
+	session->offered = true;
+	text_format(text, sizeof(text), "Enter: back to the console of %s.",
+	    back);
+	output_say(stdout, text);
+	text_copy(session->back, sizeof(session->back), back);
+}
+
+/* The offer is for the very first line, and for nothing else but Enter. */
+static int
+run_line(struct session *session)
+{
+	const struct line *line = &session->line;
+	char text[WIRE_NAME * 2];
+	bool back = session->back[0] != '\0' && line->text_len == 0;
+
+	text_format(text, sizeof(text), "console %s", session->back);
+	session->back[0] = '\0';
+	return back ? command_run(session, text, strlen(text)) :
+		      command_run(session, line->text, line->text_len);
+}
+
 static void
 greet(struct session *session)
 {
@@ -252,7 +282,10 @@ greet(struct session *session)
 	size_t n = 0;
 	int err;
 
-	if ((err = session_who(session, NULL)) != 0 ||
+	session->prefers = false;
+	err = session_zone(session);
+	offer_back(session);
+	if (err != 0 || (err = session_who(session, NULL)) != 0 ||
 	    (err = session_list(session, &guests, &n)) != 0) {
 		session_fail(session, err, "list", NULL, NULL);
 		return;
@@ -280,7 +313,7 @@ handle(struct session *session, enum line_end end, int *err)
 	session->json = false;
 	switch (end) {
 	case LINE_TEXT:
-		*err = command_run(session, line->text, line->text_len);
+		*err = run_line(session);
 		break;
 	case LINE_LONG:
 		*err = session_fail(session, VPSH_ERR_USAGE, NULL, NULL,

@@ -17,6 +17,7 @@
 #include "shell/command.h"
 #include "shell/complete.h"
 #include "shell/environ.h"
+#include "shell/face.h"
 #include "shell/mode.h"
 #include "shell/output.h"
 #include "shell/session.h"
@@ -89,8 +90,8 @@ static void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: vpsh [-p DIR] [-S SOCKET] [COMMAND [ARGUMENT "
-	    "...]]\n       vpsh -c COMMAND\n");
+	    "usage: vpsh [--line] [-p DIR] [-S SOCKET] [COMMAND "
+	    "[ARGUMENT ...]]\n       vpsh -c COMMAND\n");
 	exit(err_exit_code(VPSH_ERR_USAGE));
 }
 
@@ -121,6 +122,7 @@ main(int argc, char *argv[])
 	struct session session;
 	char path[PATH_MAX];
 	struct mode mode;
+	struct face face;
 	int err;
 
 	/* What came from outside: nothing of it is used before this. */
@@ -134,6 +136,8 @@ main(int argc, char *argv[])
 		usage();
 	output_init();
 	open_session(&session, &mode, claims.origin);
+	/* terminfo is read here, from the system's own folders. */
+	face_open(&face, &session, &claims, mode.wish);
 
 	/* Nothing is opened and nothing else is run from here on. */
 	sandbox_no_new_privs();
@@ -143,12 +147,15 @@ main(int argc, char *argv[])
 	sandbox_syscalls(rules, sizeof(rules) / sizeof(rules[0]));
 	sandbox_hijack_hook();
 
-	if (mode.line)
-		err = line_loop(&session);
+	/* The menu that was asked for is refused where none can be. */
+	if (mode.line &&
+	    (session.line.person || mode.wish != WIRE_MODE_MENU))
+		err = face_run(&face);
 	else
 		err = command_run(&session, mode.command,
 		    strlen(mode.command));
 
+	face_close(&face);
 	client_close(&session.client);
 	line_dispose(&session.line);
 	free(claims.original);

@@ -50,6 +50,31 @@ decide_command(struct mode *mode, const char *command, const char *self,
 		mode->line = true;
 }
 
+/* The one word that it is made of, if that is a wish. */
+static enum wire_mode
+wish_of(const char *command)
+{
+	size_t len;
+
+	command += strspn(command, " ");
+	len = strcspn(command, " ");
+	if (len != 4 || !is_blank(command + len))
+		return WIRE_MODE_DEFAULT;
+	if (strncmp(command, "line", len) == 0)
+		return WIRE_MODE_LINE;
+	return strncmp(command, "menu", len) == 0 ? WIRE_MODE_MENU :
+						    WIRE_MODE_DEFAULT;
+}
+
+static void
+take_wish(struct mode *mode)
+{
+	if (mode->command == NULL)
+		return;
+	mode->wish = wish_of(mode->command);
+	mode->line = mode->wish != WIRE_MODE_DEFAULT;
+}
+
 /* Words of our own argument list, as ssh(1) joins those of its own. */
 static void
 join(struct mode *mode, int n, char *const words[])
@@ -77,9 +102,15 @@ mode_decide(struct mode *mode, int argc, char *const argv[], const char *self,
 		if (argc != 3)
 			return -1;
 		decide_command(mode, argv[2], self, original);
+		take_wish(mode);
 		return 0;
 	}
 	for (i = 1; i < argc && argv[i][0] == '-'; i += 2) {
+		if (strcmp(argv[i], "--line") == 0) {
+			mode->wish = WIRE_MODE_LINE;
+			i--;
+			continue;
+		}
 		if (i + 1 >= argc)
 			return -1;
 		if (strcmp(argv[i], "-S") == 0)
@@ -89,9 +120,11 @@ mode_decide(struct mode *mode, int argc, char *const argv[], const char *self,
 		else
 			return -1;
 	}
-	if (i >= argc)
+	if (i >= argc) {
 		mode->line = true;
-	else
-		join(mode, argc - i, argv + i);
+		return 0;
+	}
+	join(mode, argc - i, argv + i);
+	take_wish(mode);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "shell/words.h"
+#include "wire/wire.h"
 
 /*
  * What we were started for.  sshd(8) runs a login shell without a command as
@@ -12,9 +13,11 @@
  * ForceCommand the same way, with the customer's own command in
  * SSH_ORIGINAL_COMMAND.  The environment can be the customer's (SendEnv), so
  * that variable counts only where the operator's command is vpsh itself.
+ * "line" and "menu" are no commands then, but ways to read them.
  */
 struct mode {
 	bool		 line;		/* read commands; else run command */
+	enum wire_mode	 wish;		/* for this once: line or menu */
 	const char	*socket;	/* -S: the broker's, or NULL */
 	const char	*root;		/* -p: before run-time paths, or NULL */
 	const char	*command;	/* not split yet; may be hostile */

@@ -44,7 +44,7 @@ run_request(struct session *session, const struct command_call *call,
 
 	err = job_run(&power->job, session, call->command->type, body);
 	/* Another refusal leaves the guest as it was seen. */
-	if (power->job.ref[0] != '\0')
+	if (power->job.track.ref[0] != '\0')
 		session_forget(session, call->guest);
 	return err;
 }
@@ -60,7 +60,7 @@ run_job(struct session *session, const struct command_call *call,
 	body.boot = boot;
 	body.flags = flags;
 	body.wait_s = (uint32_t)power->force_s;
-	power->job.again = job_token(&body.token);
+	power->job.track.again = track_token(&body.token);
 	return run_request(session, call, power, &body);
 }
 
@@ -262,8 +262,8 @@ power_freeze(struct session *session, const struct command_call *call)
  * ends all writing.  What a key needs is the broker's to decide; this is
  * only about asking first.
  */
-static bool
-key_stops(char key)
+bool
+power_key_stops(char key)
 {
 	return strchr("bcefgikou", key) != NULL;
 }
@@ -278,7 +278,7 @@ press(struct session *session, const struct command_call *call,
 	text_copy(body.guest, sizeof(body.guest), call->guest);
 	body.boot = boot;
 	body.key = (uint32_t)(unsigned char)key;
-	power->job.again = job_token(&body.token);
+	power->job.track.again = track_token(&body.token);
 	return run_request(session, call, power, &body);
 }
 
@@ -319,7 +319,7 @@ power_sysrq(struct session *session, const struct command_call *call)
 		    call->guest, key);
 	if ((err = power_init(&power, session, call)) != 0)
 		return err;
-	if (!key_stops(*key) || command_option(call, "--yes") != NULL)
+	if (!power_key_stops(*key) || command_option(call, "--yes") != NULL)
 		return press(session, call, &power,
 		    session_seen(session, call->guest), *key);
 	if (session->line.person)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "shell/environ.h"
 #include "shell/output.h"
 #include "shell/report.h"
 #include "shell/session.h"
@@ -65,6 +66,33 @@ session_job(struct session *session, const char *ref)
 	text_copy(session->jobs[session->njobs++], WIRE_REF, ref);
 }
 
+void
+session_whose(struct session *session, const struct wire_who *who)
+{
+	text_copy(session->customer, sizeof(session->customer), who->customer);
+	text_copy(session->host, sizeof(session->host), who->host);
+	text_copy(session->support, sizeof(session->support), who->support);
+}
+
+void
+session_prefer(struct session *session, const struct wire_prefs *prefs)
+{
+	session->prefers = true;
+	session->prefs = *prefs;
+	environ_zone(prefs->tz);
+}
+
+const char *
+session_back(const struct session *session)
+{
+	const struct wire_prefs *prefs = &session->prefs;
+
+	return text_is_name(prefs->back) && prefs->back_ms >= 0 &&
+		prefs->back_ms < SESSION_BACK_MS ?
+	    prefs->back :
+	    NULL;
+}
+
 int
 session_who(struct session *session, struct wire_who *who)
 {
@@ -76,14 +104,40 @@ session_who(struct session *session, struct wire_who *who)
 	    &fd);
 	if (err != 0)
 		return err;
-	text_copy(session->customer, sizeof(session->customer),
-	    msg.u.who.customer);
-	text_copy(session->host, sizeof(session->host), msg.u.who.host);
-	text_copy(session->support, sizeof(session->support),
-	    msg.u.who.support);
+	session_whose(session, &msg.u.who);
 	if (who != NULL)
 		*who = msg.u.who;
 	return 0;
+}
+
+int
+session_prefs(struct session *session)
+{
+	const struct wire_empty empty = { 0 };
+	struct client *client = &session->client;
+	struct wire_msg msg;
+	int err, fd;
+
+	err = client_connect(client, client->connect_ms);
+	if (err == 0 && client->version < CLIENT_PREFS)
+		return VPSH_ERR_VERSION;
+	if (err == 0)
+		err = client_ask(client, WIRE_PREFS, &empty, WIRE_PREFS_ARE,
+		    &msg, &fd);
+	if (err == 0)
+		session_prefer(session, &msg.u.prefs);
+	return err;
+}
+
+int
+session_zone(struct session *session)
+{
+	int err;
+
+	if (session->prefers)
+		return 0;
+	err = session_prefs(session);
+	return session->client.fd == -1 || err == CLIENT_INTERRUPTED ? err : 0;
 }
 
 /* GUEST frames until END, each added to the list. */
@@ -168,6 +222,10 @@ session_fail_text(struct session *session, int err, const char *text,
 {
 	struct json json;
 
+	if (session->screen) {
+		text_copy(session->aside, sizeof(session->aside), text);
+		return err;
+	}
 	output_say(stderr, text);
 	if (session->json) {
 		json_begin(&json, stdout);

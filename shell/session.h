@@ -18,15 +18,29 @@
 #define SESSION_SEEN_MAX	256
 #define SESSION_JOBS_MAX	16
 
+/* Who comes back to a console so late has forgotten why they were there. */
+#define SESSION_BACK_MS		(10 * 60 * 1000)
+
+struct menu;
+
 struct session {
 	struct client	 client;
 	struct line	 line;
 	const char	*term;		/* TERM, checked */
 	bool		 leave;		/* exit was typed */
 	bool		 json;		/* the command at hand is a program's */
+	bool		 to_menu;	/* menu was typed */
+	struct menu	*menu;		/* NULL: not on this terminal */
+	/* A screen is shown: what went wrong is kept for it. */
+	bool		 screen;
+	char		 aside[WIRE_TEXT * 2];
 	char		 customer[WIRE_NAME];
 	char		 host[WIRE_DOMAIN];
 	char		 support[WIRE_CLAIM];
+	char		 back[WIRE_NAME];	/* Enter is its console */
+	bool		 offered;	/* that was, or by the menu */
+	bool		 prefers;	/* prefs came from the broker */
+	struct wire_prefs prefs;
 	/* The boot of each guest that the customer was last shown. */
 	struct {
 		char		guest[WIRE_NAME];
@@ -40,6 +54,13 @@ struct session {
 
 /* The questions; all return an error as of shell/client.h. */
 int	 session_who(struct session *session, struct wire_who *who);
+/* Into prefs; a service that is too old for them has defaults. */
+int	 session_prefs(struct session *session);
+/*
+ * Times are theirs from here on, if that can be known; an error only when
+ * nobody can be asked anything.
+ */
+int	 session_zone(struct session *session);
 /*
  * type is WIRE_LIST, WIRE_STATUS or WIRE_FOLLOW; guest may be NULL for all.
  * *guests is the caller's to free.
@@ -51,6 +72,14 @@ int	 session_list(struct session *session, struct wire_guest **guests,
 	    size_t *n);
 int	 session_status(struct session *session, const char *name,
 	    struct wire_guest *guest);
+
+/* What the broker says they are; their time zone is ours from now on. */
+void	 session_whose(struct session *session, const struct wire_who *who);
+void	 session_prefer(struct session *session,
+	    const struct wire_prefs *prefs);
+
+/* Whose console to offer to go back to, NULL: none. */
+const char *session_back(const struct session *session);
 
 /* Keep what was shown of a guest: session_seen(), completion. */
 void	 session_remember(struct session *session,

@@ -17,26 +17,30 @@
 #define STUCK_MS 1000
 
 /*
- * 1000-1006, 1015 and 9: kinds of mouse reports (xterm's ctlseqs); 1004 is
- * focus events, 2004 bracketed paste.
+ * 1000-1006, 1015, 1016 and 9: kinds of mouse reports (xterm's ctlseqs); 1004
+ * is focus events, 2004 bracketed paste.
  */
-#define MOUSE_OFF                                          \
-	"\033[?9;1000;1001;1002;1003;1004;1005;1006;1015l" \
+#define MOUSE_OFF                                               \
+	"\033[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l" \
 	"\033[?2004l"
 
+/* What else keys send: xterm's modifyOtherKeys, and kitty's protocol. */
+#define KEYS_OFF "\033[>4;0m\033[=0;1u"
+
 /*
- * In this order: end what a cut-off sequence may have begun (CAN, ST); mouse;
- * leave the alternate screen; soft reset, which not all terminals know;
+ * In this order: end what a cut-off sequence may have begun (CAN, ST); show
+ * at once what is drawn; mouse and keys; leave the alternate screen, which
+ * may have keys of its own; soft reset, which not all terminals know;
  * charsets; colours; cursor, wrap, cursor keys, keypad, insert, reverse;
  * margins and origin mode, which move the cursor; the last line, because the
  * cursor may be in the middle of what the guest drew; and the mouse once
  * more, since some terminals keep its modes with the screen.
  */
 static const char reset_full[] =
-    "\030\033\\" MOUSE_OFF "\033[?1049l"
+    "\030\033\\\033[?2026l" MOUSE_OFF KEYS_OFF "\033[?1049l" KEYS_OFF
     "\033[!p\017\033(B\033)B\033[0m"
     "\033[?25h\033[?7h\033[?1l\033>\033[4l\033[?5l"
-    "\033[?6l\033[r\033[999;1H" MOUSE_OFF "\r\n";
+    "\033[?69l\033[?6l\033[r\033[999;1H" MOUSE_OFF "\r\n";
 
 /* The first two end an edited line, too: there Ctrl-C is a key. */
 static const int ending[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT };
@@ -56,6 +60,7 @@ static struct {
 	struct termios modes;
 	const char *reset;
 	struct sigaction actions[NENDING + NIGNORED];
+	sigset_t mask;
 } self;
 
 const char *
@@ -84,16 +89,34 @@ restore(void)
 	(void)fcntl(self.out, F_SETFL, self.out_flags);
 }
 
+/* A slow terminal gets a moment, one that is stuck does not hold us. */
+static void
+reset_now(void)
+{
+	struct pollfd pfd = { .fd = self.out, .events = POLLOUT };
+	const int64_t until = clock_ms() + STUCK_MS;
+	const char *at = self.reset;
+	int64_t left;
+	ssize_t n;
+
+	while (*at != '\0') {
+		n = write(self.out, at, strlen(at));
+		if (n > 0)
+			at += n;
+		left = until - clock_ms();
+		if ((n == -1 && errno != EAGAIN) || left <= 0 ||
+		    (n == -1 && poll(&pfd, 1, (int)left) != 1))
+			return;
+	}
+}
+
+/* All that is called here may be: signal-safety(7). */
 static void
 on_end(int sig)
 {
-	ssize_t n;
-
 	if (self.entered) {
 		self.entered = 0;
-		/* Non-blocking: what does not fit is lost, we are not. */
-		n = write(self.out, self.reset, strlen(self.reset));
-		(void)n;
+		reset_now();
 		restore();
 	}
 	_exit(128 + sig);
@@ -104,10 +127,16 @@ signals_take(void)
 {
 	struct sigaction action = { .sa_handler = on_end };
 	size_t n = self.editing ? NEDITING : NENDING, i;
+	sigset_t end;
 
 	sigfillset(&action.sa_mask);
-	for (i = 0; i < n; i++)
+	sigemptyset(&end);
+	for (i = 0; i < n; i++) {
 		(void)sigaction(ending[i], &action, &self.actions[i]);
+		(void)sigaddset(&end, ending[i]);
+	}
+	/* Others let some of them in only where they wait. */
+	(void)sigprocmask(SIG_UNBLOCK, &end, &self.mask);
 	action.sa_handler = SIG_IGN;
 	for (i = 0; i < NIGNORED; i++)
 		(void)sigaction(ignored[i], &action,
@@ -119,6 +148,7 @@ signals_give(void)
 {
 	size_t n = self.editing ? NEDITING : NENDING, i;
 
+	(void)sigprocmask(SIG_SETMASK, &self.mask, NULL);
 	for (i = 0; i < n; i++)
 		(void)sigaction(ending[i], &self.actions[i], NULL);
 	for (i = 0; i < NIGNORED; i++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "menu/menu.h"
 #include "shell/follow.h"
 #include "shell/output.h"
 #include "shell/report.h"
@@ -229,6 +230,38 @@ verbs_version(struct session *session, const struct command_call *call)
 	json_string(&json, "vpsh", VPSH_BUILD);
 	json_string(&json, "service", session->client.build);
 	json_end(&json);
+	return 0;
+}
+
+/* As words of a login they choose the other one: shell/mode.c. */
+int
+verbs_line(struct session *session, const struct command_call *call)
+{
+	(void)call;
+	output_say(stdout,
+	    session->menu != NULL ?
+		"This is line mode. prefs line makes it so at every login; "
+		"menu goes back to the menu." :
+		"This is line mode.");
+	return 0;
+}
+
+int
+verbs_menu(struct session *session, const struct command_call *call)
+{
+	(void)call;
+	if (!session->line.person)
+		return session_fail(session, VPSH_ERR_USAGE, "menu", NULL,
+		    "the menu is for a person at a terminal: ssh -t");
+	if (session->menu == NULL)
+		return session_fail(session, VPSH_ERR_USAGE, "menu", NULL,
+		    "the menu needs a terminal that can be drawn on");
+	/* Their window may be another one by now. */
+	menu_resized(session->menu);
+	if (!menu_fits(session->menu))
+		return session_fail(session, VPSH_ERR_USAGE, "menu", NULL,
+		    "the menu needs a window of 40 columns and 12 lines");
+	session->to_menu = session->leave = true;
 	return 0;
 }
 

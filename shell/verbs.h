@@ -18,15 +18,25 @@ int	 verbs_version(struct session *, const struct command_call *);
 int	 verbs_help(struct session *, const struct command_call *);
 int	 verbs_exit(struct session *, const struct command_call *);
 
+int	 verbs_line(struct session *, const struct command_call *);
+int	 verbs_menu(struct session *, const struct command_call *);
+
+/* prefs.c, activity.c */
+int	 prefs_run(struct session *, const struct command_call *);
+int	 activity_run(struct session *, const struct command_call *);
+
 /* power.c: they end in a job. */
 int	 power_start(struct session *, const struct command_call *);
 int	 power_stop(struct session *, const struct command_call *);
 int	 power_pull(struct session *, const struct command_call *);
 int	 power_freeze(struct session *, const struct command_call *);
 int	 power_sysrq(struct session *, const struct command_call *);
+/* A key of sysrq that can end what runs in the guest: ask first. */
+bool	 power_key_stops(char key);
 
-/* job.c: how one of those went, or goes. */
+/* job.c: how one of those went, or goes; and shall not. */
 int	 job_find(struct session *, const struct command_call *);
+int	 job_cancel(struct session *, const struct command_call *);
 
 /* view.c: they end in a stream. */
 int	 view_console(struct session *, const struct command_call *);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,9 @@ view_request(struct session *session, const char *guest, uint32_t flags,
 	/* "Another session of yours": that needs to know who we are. */
 	if (session->customer[0] == '\0')
 		(void)session_who(session, NULL);
+	/* And which keys are ours. */
+	if (!session->prefers && isatty(STDIN_FILENO))
+		(void)session_prefs(session);
 	err = request_console(session, guest, flags, from, attached, viewer);
 	return err == 0 ? 0 :
 			  session_fail(session, err, "console", guest, NULL);
@@ -95,6 +99,22 @@ finish(struct session *session, enum attach_end end,
 	return session_fail(session, bye->err, "console", guest, NULL);
 }
 
+/*
+ * Of their own will: after a line that dropped they would be shown back here.
+ * A terminal that has gone polls as an error, a pipe at its end does not.
+ */
+static void
+leave(struct client *client)
+{
+	const struct wire_empty empty = { 0 };
+	struct pollfd line = { STDIN_FILENO, 0, 0 };
+
+	if (client->fd == -1 || client->version < CLIENT_PREFS ||
+	    (poll(&line, 1, 0) == 1 && (line.revents & POLLERR) != 0))
+		return;
+	(void)client_post(client, WIRE_LEAVE, &empty);
+}
+
 int
 view_run(struct session *session, const char *guest, uint32_t flags,
     const struct wire_attached *attached, int viewer, unsigned generation)
@@ -104,6 +124,8 @@ view_run(struct session *session, const char *guest, uint32_t flags,
 
 	end = again_run(&again, session, guest, flags, attached, viewer,
 	    generation);
+	if (end == ATTACH_LEFT)
+		leave(&session->client);
 	/* What a script piped in has reached nobody. */
 	if (end == ATTACH_LEFT && again.attach.fed &&
 	    again.attached.state == WIRE_STATE_OFF)
@@ -113,22 +135,33 @@ view_run(struct session *session, const char *guest, uint32_t flags,
 	return finish(session, end, &again.attach.bye, guest);
 }
 
+/* A number of bytes from the first one of all; *from is left when none. */
+static int
+take_offset(struct session *session, const struct command_call *call,
+    uint64_t *from)
+{
+	const char *offset = command_option(call, "--from");
+	long long n;
+
+	if (offset == NULL)
+		return 0;
+	if (text_number(offset, 0, INT64_MAX, &n) == -1)
+		return session_fail(session, VPSH_ERR_USAGE,
+		    call->command->name, NULL, "OFFSET is a number of bytes");
+	*from = (uint64_t)n;
+	return 0;
+}
+
 int
 view_console(struct session *session, const struct command_call *call)
 {
-	const char *offset = command_option(call, "--from");
 	struct wire_attached attached;
 	uint64_t from = WIRE_FROM_TAIL;
 	uint32_t flags = 0;
-	long long n;
 	int err, viewer;
 
-	if (offset != NULL) {
-		if (text_number(offset, 0, INT64_MAX, &n) == -1)
-			return session_fail(session, VPSH_ERR_USAGE, "console",
-			    NULL, "OFFSET is a number of bytes");
-		from = (uint64_t)n;
-	}
+	if ((err = take_offset(session, call, &from)) != 0)
+		return err;
 	if (command_option(call, "--view") != NULL)
 		flags |= WIRE_ATTACH_VIEW;
 	session->client.connect_ms = CLIENT_STAY_MS;
@@ -142,7 +175,7 @@ view_console(struct session *session, const struct command_call *call)
 
 /* --- log ----------------------------------------------------------------- */
 
-/* From where it stopped, or all from that time on. */
+/* From that byte or where it stopped on, or all from that time on. */
 static int
 request_log(struct session *session, const char *guest, uint32_t flags,
     const struct attach_log *log, int64_t since_ms, int *viewer)
@@ -237,17 +270,28 @@ log_options(struct session *session, const struct command_call *call,
     struct attach_log_options *options, int64_t *since_ms)
 {
 	const char *since = command_option(call, "--since");
+	const char *from = command_option(call, "--from");
 	long long lines = LOG_LINES;
+	int err;
 
 	*since_ms = -1;
+	if (since != NULL && from != NULL)
+		return session_fail(session, VPSH_ERR_USAGE, "log", NULL,
+		    "say either --since or --from");
 	if (since != NULL &&
 	    when_parse(since, clock_wall_ms(), since_ms) == -1)
 		return session_fail(session, VPSH_ERR_USAGE, "log", NULL,
 		    WHEN_TEXT);
-	/* Who says from when wants all of it. */
+	/* Who says from when or where wants all of it. */
 	if (command_number(session, call, "--lines", 0, LOG_LINES_MAX,
-		since != NULL ? 0 : LOG_LINES, &lines) != 0)
+		since != NULL || from != NULL ? 0 : LOG_LINES, &lines) != 0)
 		return VPSH_ERR_USAGE;
+	err = session_zone(session);
+	if (err != 0)
+		return session_fail(session, err, "log", call->guest, NULL);
+	/* By their own clock, not that of this host. */
+	if (since != NULL)
+		(void)when_parse(since, clock_wall_ms(), since_ms);
 	options->out = stdout;
 	options->lines = (unsigned)lines;
 	options->json = command_option(call, "--json") != NULL;
@@ -286,6 +330,9 @@ view_log(struct session *session, const struct command_call *call)
 	if (options.follow)
 		session->client.connect_ms = CLIENT_STAY_MS;
 	attach_log_init(&log, &options);
+	if ((err = take_offset(session, call, &log.offset)) != 0)
+		return err;
+	log.known = command_option(call, "--from") != NULL;
 	err = log_once(session, call->guest, &log, since_ms);
 	if (err == 0)
 		say_about_log(call->guest, &log, since_ms);

@@ -38,7 +38,8 @@ real programs; the hypervisor and the guests are played. All of it is in
 %s
 
 You are alice, as if you had just logged in with ssh. Her guests: web runs, db
-is off, mail is paused. Try
+is off, mail is paused. What you see first is her menu; LC_VPSH=line make demo
+is line mode. There try
     list        console web   (login: root; Ctrl-] leaves)        start db
     status web  unpause mail  log web  why destroy web  help      exit
 """
@@ -244,12 +245,18 @@ def session(host, sim):
             become()
 
     import harness
-    env = {k: v for k, v in os.environ.items() if k in ("TERM", "LANG")}
+    env = dict(sim.ENVIRONMENT)
+    del env["LC_VPSH"]
+    env.update((k, v) for k, v in os.environ.items()
+               if k in ("TERM", "LANG", "LC_ALL", "LC_VPSH", "NO_COLOR"))
+    if env.get("LC_VPSH") != "line":
+        with contextlib.suppress(EOFError):
+            input("Enter: on to her menu ")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     status = subprocess.Popen(
         [harness.program("vpsh"), "-p", host.dir],
-        env=dict(sim.ENVIRONMENT, **env), preexec_fn=child).wait()
+        env=env, preexec_fn=child).wait()
     if foreground:
         with contextlib.suppress(OSError):
             os.tcsetpgrp(0, os.getpgrp())

@@ -1,131 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tests/unit/shell_seat.h"
-
-#include "shell/attach.h"
-#include "shell/terminal.h"
-
-/* The customer's end on a real terminal, the test being the console server. */
-
-#define LINE                                                        \
-	"[web: connected. Ctrl-] (or Ctrl-5) leaves, or Ctrl-Q three " \
-	"times]\r\n"
-
-struct scene {
-	struct seat seat;
-	int viewer; /* the server's end */
-	int broker; /* the broker's end */
-	int far[2]; /* theirs */
-	bool may_write;
-};
-
-static struct attach_options
-options_on(int in, int out, int err)
-{
-	const struct attach_options options = { .guest = "web",
-		.customer = "alice",
-		.term = "xterm-256color",
-		.in = in,
-		.out = out,
-		.err = err };
-
-	return options;
-}
-
-/* Keep nothing of what the test has but the two sockets. */
-static void
-leave_the_test(struct scene *scene)
-{
-	scene->far[0] = fcntl(scene->far[0], F_DUPFD_CLOEXEC, 100);
-	scene->far[1] = fcntl(scene->far[1], F_DUPFD_CLOEXEC, 100);
-	(void)close_range(3, 99, 0);
-}
-
-/* Status: 100 + how the run ended. */
-static int
-attach_body(void *arg)
-{
-	const struct attach_options options = options_on(0, 1, 2);
-	struct scene *scene = arg;
-	enum attach_end end;
-	struct attach a;
-
-	leave_the_test(scene);
-	if (attach_open(&a, &options) == -1)
-		return 1;
-	attach_viewer(&a, scene->far[0], scene->may_write);
-	end = attach_run(&a, scene->far[1], -1);
-	attach_close(&a);
-	return 100 + (int)end;
-}
-
-static void
-scene_open(struct scene *scene, bool may_write, bool writer, const char *who)
-{
-	struct wire_writer told = { .you = writer };
-	int pair[2];
-
-	memset(scene, 0, sizeof(*scene));
-	seat_open(&scene->seat);
-	assert_int_equal(fd_pair(pair), 0);
-	scene->viewer = pair[0];
-	scene->far[0] = pair[1];
-	assert_int_equal(fd_pair(pair), 0);
-	scene->broker = pair[0];
-	scene->far[1] = pair[1];
-	scene->may_write = may_write;
-	seat_run(&scene->seat, attach_body, scene);
-	fd_close(&scene->far[0]);
-	fd_close(&scene->far[1]);
-	(void)text_copy(told.who, WIRE_NAME, who);
-	rig_send(scene->viewer, WIRE_WRITER, &told, NULL, 0);
-	/* When this is on the screen, who writes is known as well. */
-	assert_int_equal(wire_send_data(scene->viewer, WIRE_OUTPUT, 0,
-			     "<hi>\r\n", 6),
-	    0);
-	seat_see(&scene->seat, LINE);
-	seat_see(&scene->seat, "<hi>\r\n");
-}
-
-/* The process ends like that, and the terminal is as before. */
-static void
-scene_close(struct scene *scene, enum attach_end end)
-{
-	seat_see(&scene->seat, terminal_reset("xterm-256color"));
-	assert_int_equal(seat_wait(&scene->seat), 100 + (int)end);
-	seat_assert_restored(&scene->seat);
-	seat_close(&scene->seat);
-	fd_close(&scene->viewer);
-	fd_close(&scene->broker);
-}
-
-static void
-hear_keys(struct scene *scene, const char *want)
-{
-	struct wire_msg msg;
-	char got[256];
-	size_t have = 0, n;
-	ssize_t len;
-
-	while (have < strlen(want)) {
-		len = rig_recv_any(scene->viewer, &msg, WIRE_VIEWER_CONSOLE);
-		assert_true(len > 0);
-		assert_int_equal(msg.head.type, WIRE_INPUT);
-		n = (size_t)len - offsetof(struct wire_output, data);
-		assert_true(have + n <= strlen(want));
-		memcpy(got + have, msg.u.output.data, n);
-		have += n;
-	}
-	assert_memory_equal(got, want, have);
-}
-
-static void
-guest_says(struct scene *scene, const char *text)
-{
-	rig_wait(scene->viewer, POLLOUT);
-	assert_int_equal(wire_send_data(scene->viewer, WIRE_OUTPUT, 0, text,
-			     strlen(text)),
-	    0);
-}
+#include "tests/unit/shell_scene.h"
 
 /* --- leaving ------------------------------------------------------------- */
 
@@ -314,67 +188,6 @@ what_the_guest_said_last_is_shown_before_the_end(void **state)
 	scene_close(&scene, ATTACH_ENDED);
 }
 
-/* --- watching ------------------------------------------------------------ */
-
-static void
-D05_a_watcher_is_told_and_takes_over_with_one_key(void **state)
-{
-	struct wire_writer told = { .you = 1, .who = "alice" };
-	struct wire_msg msg;
-	struct scene scene;
-
-	(void)state;
-	scene_open(&scene, true, false, "bob");
-	seat_see(&scene.seat,
-	    "[web: you are watching; bob writes; w takes "
-	    "over, q leaves]\r\n");
-	seat_forget(&scene.seat);
-	seat_type(&scene.seat, "ls -l\r");
-	seat_see(&scene.seat, "bob writes; w takes over");
-	seat_type(&scene.seat, "w");
-	rig_recv(scene.viewer, &msg, WIRE_VIEWER_CONSOLE, WIRE_TAKE);
-	rig_send(scene.viewer, WIRE_WRITER, &told, NULL, 0);
-	seat_see(&scene.seat, "[web: you write now]\r\n");
-	seat_type(&scene.seat, "wq");
-	hear_keys(&scene, "wq");
-
-	told.you = 0;
-	(void)text_copy(told.who, WIRE_NAME, "bob");
-	rig_send(scene.viewer, WIRE_WRITER, &told, NULL, 0);
-	seat_see(&scene.seat, "bob has taken over; w takes over, q leaves");
-	seat_type(&scene.seat, "q");
-	scene_close(&scene, ATTACH_LEFT);
-}
-
-static void
-D05_a_watcher_hears_when_it_is_their_own_other_session(void **state)
-{
-	struct scene scene;
-
-	(void)state;
-	scene_open(&scene, true, false, "alice");
-	seat_see(&scene.seat, "another session of yours writes");
-	seat_type(&scene.seat, "\035");
-	scene_close(&scene, ATTACH_LEFT);
-}
-
-static void
-who_may_only_watch_is_offered_nothing_else(void **state)
-{
-	struct scene scene;
-
-	(void)state;
-	scene_open(&scene, false, false, "bob");
-	seat_see(&scene.seat,
-	    "[web: you are watching; bob writes; q "
-	    "leaves]\r\n");
-	seat_forget(&scene.seat);
-	seat_type(&scene.seat, "w");
-	seat_see(&scene.seat, "you are watching; bob writes; q leaves");
-	seat_type(&scene.seat, "q");
-	scene_close(&scene, ATTACH_LEFT);
-}
-
 /* --- bytes --------------------------------------------------------------- */
 
 static void
@@ -432,9 +245,9 @@ a_mebibyte_reaches_the_guest_byte_for_byte(void **state)
 	ssize_t n;
 
 	(void)state;
-	/* All but the two keys that are ours. */
+	/* All but the keys that are ours. */
 	for (i = 0; i < MIB; i++)
-		if (noise[i] == 0x1d || noise[i] == 0x11)
+		if (noise[i] == 0x1d || noise[i] == 0x1e || noise[i] == 0x11)
 			noise[i] = 0x80;
 	scene_open(&scene, true, true, "alice");
 	while (heard < MIB) {
@@ -476,6 +289,22 @@ C11_our_own_lines_are_escaped_and_stand_alone(void **state)
 	    "login: \r\n[web: \\x1b]0;owned\\x07 "
 	    "rebooted\\x0d\\x0a\\u{202e}x]\r\n[web: this view was too slow: "
 	    "12345 bytes are missing here]\r\n");
+	seat_type(&scene.seat, "\035");
+	scene_close(&scene, ATTACH_LEFT);
+}
+
+static void
+C11_a_guest_that_dies_in_a_title_hides_none_of_our_lines(void **state)
+{
+	const struct wire_text event = { "the guest has crashed" };
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true, true, "alice");
+	guest_says(&scene, "\033]0;never closed");
+	rig_send(scene.viewer, WIRE_EVENT, &event, NULL, 0);
+	seat_see(&scene.seat,
+	    "\033]0;never closed\030\r\n[web: the guest has crashed]\r\n");
 	seat_type(&scene.seat, "\035");
 	scene_close(&scene, ATTACH_LEFT);
 }
@@ -554,7 +383,7 @@ a_mebibyte_is_echoed_through_everything(void **state)
 
 	(void)state;
 	for (i = 0; i < MIB; i++)
-		if (noise[i] == 0x1d || noise[i] == 0x11)
+		if (noise[i] == 0x1d || noise[i] == 0x1e || noise[i] == 0x11)
 			noise[i] = 0x80;
 	scene_on_server(&scene, &rig, &web);
 	seat_see(&scene.seat, "[web: console opened (boot 1)]\r\n");
@@ -611,14 +440,11 @@ main(void)
 		cmocka_unit_test(the_reasons_for_the_end_are_told_apart),
 		cmocka_unit_test(
 		    what_the_guest_said_last_is_shown_before_the_end),
-		cmocka_unit_test(
-		    D05_a_watcher_is_told_and_takes_over_with_one_key),
-		cmocka_unit_test(
-		    D05_a_watcher_hears_when_it_is_their_own_other_session),
-		cmocka_unit_test(who_may_only_watch_is_offered_nothing_else),
 		cmocka_unit_test(a_mebibyte_reaches_the_terminal_byte_for_byte),
 		cmocka_unit_test(a_mebibyte_reaches_the_guest_byte_for_byte),
 		cmocka_unit_test(C11_our_own_lines_are_escaped_and_stand_alone),
+		cmocka_unit_test(
+		    C11_a_guest_that_dies_in_a_title_hides_none_of_our_lines),
 		cmocka_unit_test(a_mebibyte_is_echoed_through_everything),
 		cmocka_unit_test(a_reboot_and_the_end_of_the_server_are_seen)
 	};

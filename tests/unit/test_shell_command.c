@@ -58,10 +58,12 @@ every_request_of_the_protocol_has_a_command(void **state)
 
 	(void)state;
 	for (i = 0; (layout = wire_layout_at(i)) != NULL; i++) {
-		/* An option of list and status. */
+		/* An option of list and status; prefs; a key. */
 		if (layout->way != WIRE_CLIENT_BROKER ||
 		    layout->type == WIRE_FOLLOW ||
-		    layout->type == WIRE_UNFOLLOW)
+		    layout->type == WIRE_UNFOLLOW ||
+		    layout->type == WIRE_PREFER ||
+		    layout->type == WIRE_LEAVE)
 			continue;
 		for (j = 0; (c = command_at(j)) != NULL; j++)
 			if (c->type == layout->type)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -194,10 +195,77 @@ G01_an_origin_that_is_no_address_is_dropped(void **state)
 	assert_string_equal(claims.origin, "2001:db8::1");
 }
 
+static void
+a_wish_is_read_and_gone(void **state)
+{
+	static const struct {
+		const char *value;
+		enum wire_mode wish;
+	} cases[] = { { "line", WIRE_MODE_LINE }, { "menu", WIRE_MODE_MENU },
+		{ "", WIRE_MODE_DEFAULT }, { "LINE", WIRE_MODE_DEFAULT },
+		{ "line\n", WIRE_MODE_DEFAULT },
+		{ "../line", WIRE_MODE_DEFAULT } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_variable("LC_VPSH", cases[i].value, NULL);
+		assert_int_equal(claims.wish, cases[i].wish);
+	}
+	clearenv();
+	scrub();
+	assert_int_equal(claims.wish, WIRE_MODE_DEFAULT);
+}
+
+static void
+what_the_terminal_is_like_is_known_and_gone(void **state)
+{
+	(void)state;
+	assert_variable("NO_COLOR", "1", NULL);
+	assert_true(claims.no_color);
+	assert_variable("NO_COLOR", "", NULL);
+	assert_false(claims.no_color);
+	assert_false(claims.term);
+	assert_variable("TERM", "xterm", "xterm");
+	assert_true(claims.term);
+	assert_variable("TERM", "dumb", "dumb");
+	assert_false(claims.term);
+	assert_variable("TERM", "../x", "vt100");
+	assert_false(claims.term);
+	assert_variable("LANG", "xx_YY.UTF-8", NULL);
+	assert_true(claims.utf8);
+	assert_variable("LANG", "de_DE", NULL);
+	assert_false(claims.utf8);
+	clearenv();
+	scrub();
+	assert_false(claims.utf8);
+}
+
+static void
+a_time_zone_that_is_preferred_counts_until_it_is_not(void **state)
+{
+	const time_t summer = 1782900000;
+	struct tm tm;
+
+	(void)state;
+	assert_variable("TZ", "UTC", "UTC");
+	environ_zone("CET-1CEST,M3.5.0,M10.5.0/3");
+	assert_non_null(localtime_r(&summer, &tm));
+	assert_int_equal(tm.tm_gmtoff, 7200);
+	environ_zone("");
+	assert_non_null(localtime_r(&summer, &tm));
+	assert_int_equal(tm.tm_gmtoff, 0);
+	assert_only_ours_is_left();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_wish_is_read_and_gone),
+		cmocka_unit_test(what_the_terminal_is_like_is_known_and_gone),
+		cmocka_unit_test(
+		    a_time_zone_that_is_preferred_counts_until_it_is_not),
 		cmocka_unit_test(C01_an_odd_TERM_becomes_vt100),
 		cmocka_unit_test(C03_loader_and_libc_variables_are_gone),
 		cmocka_unit_test(C04_shell_functions_and_start_files_are_gone),

@@ -165,7 +165,7 @@ D05_another_viewer_of_the_same_console_is_not_noticed(void **state)
 	write_side(scene.server[1], true);
 	say(scene.server[1], 5000, "ab");
 	say(scene.server[1], 5002, "cdef");
-	seat_see(&scene.seat, "times]\r\nabcdef");
+	seat_see(&scene.seat, "helps]\r\nabcdef");
 	seat_type(&scene.seat, "ls\r\035");
 	rig_recv(scene.server[1], &msg, WIRE_VIEWER_CONSOLE, WIRE_INPUT);
 	assert_memory_equal(msg.u.output.data, "ls\r", 3);

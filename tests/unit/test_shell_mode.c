@@ -153,10 +153,57 @@ words_that_do_not_fit_are_refused_later_and_not_cut(void **state)
 	    VPSH_ERR_USAGE);
 }
 
+static const struct {
+	const char *argv[6];
+	const char *original;
+	enum wire_mode wish;
+	bool line;
+} wishes[] = {
+	{ { "-vpsh" }, NULL, WIRE_MODE_DEFAULT, true },
+	{ { "vpsh", "--line" }, NULL, WIRE_MODE_LINE, true },
+	{ { "vpsh", "--line", "-S", "/s" }, NULL, WIRE_MODE_LINE, true },
+	{ { "vpsh", "-S", "/s", "--line" }, NULL, WIRE_MODE_LINE, true },
+	{ { "vpsh", "line" }, NULL, WIRE_MODE_LINE, true },
+	{ { "vpsh", "-c", "line" }, NULL, WIRE_MODE_LINE, true },
+	{ { "vpsh", "-c", "  menu " }, NULL, WIRE_MODE_MENU, true },
+	{ { "vpsh", "-c", VPSH_BIN }, "menu", WIRE_MODE_MENU, true },
+	{ { "vpsh", "-c", VPSH_BIN " line" }, NULL, WIRE_MODE_LINE, true },
+	/* What the operator pinned stays, and so does all else. */
+	{ { "vpsh", "-c", VPSH_BIN " list" }, "menu", WIRE_MODE_DEFAULT,
+	    false },
+	{ { "vpsh", "-c", "list" }, "menu", WIRE_MODE_DEFAULT, false },
+	{ { "vpsh", "-c", "line web" }, NULL, WIRE_MODE_DEFAULT, false },
+	{ { "vpsh", "-c", "lines" }, NULL, WIRE_MODE_DEFAULT, false },
+	{ { "vpsh", "-c", "Menu" }, NULL, WIRE_MODE_DEFAULT, false },
+	{ { "vpsh", "-c", "--line" }, NULL, WIRE_MODE_DEFAULT, false },
+};
+
+static void
+one_word_wishes_for_lines_or_the_menu(void **state)
+{
+	struct mode mode;
+	size_t i;
+	int argc;
+
+	(void)state;
+	for (i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		for (argc = 0; wishes[i].argv[argc] != NULL; argc++)
+			continue;
+		assert_int_equal(
+		    mode_decide(&mode, argc,
+			(char *const *)(uintptr_t)wishes[i].argv, OTHER_PATH,
+			wishes[i].original),
+		    0);
+		assert_int_equal(mode.wish, wishes[i].wish);
+		assert_int_equal(mode.line, wishes[i].line);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_word_wishes_for_lines_or_the_menu),
 		cmocka_unit_test(arguments_decide_the_mode),
 		cmocka_unit_test(
 		    H08_original_command_counts_only_under_our_own_path),

@@ -64,6 +64,22 @@ leave_when_stuck(void *arg)
 	return clock_ms() - begin < 2500 ? 0 : 3;
 }
 
+/* Full, which is told through that pipe, until a signal ends it. */
+static int
+fill_and_wait(void *arg)
+{
+	const char line[256] = { 0 };
+	const int *full = arg;
+
+	if (terminal_enter(0, 1, "xterm-256color") == -1)
+		return 1;
+	while (write(1, line, sizeof(line)) > 0)
+		continue;
+	if (write(full[1], "", 1) != 1)
+		return 2;
+	return poll(NULL, 0, RIG_MS) == 0 ? 3 : 4;
+}
+
 /* Status 0: Ctrl-C was a key, and what was typed ahead is still there. */
 static int
 edit_and_read(void *arg)
@@ -99,6 +115,48 @@ edit_and_wait(void *arg)
 }
 
 /* --- tests --------------------------------------------------------------- */
+
+static void
+C07_a_slow_terminal_gets_its_reset_after_a_signal(void **state)
+{
+	struct seat seat;
+	int full[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe2(full, O_CLOEXEC), 0);
+	seat_open(&seat);
+	seat_run(&seat, fill_and_wait, full);
+	rig_wait(full[0], POLLIN);
+	assert_int_equal(read(full[0], &byte, 1), 1);
+	assert_int_equal(kill(seat.pid, SIGTERM), 0);
+	seat_see(&seat, XTERM_RESET);
+	assert_int_equal(seat_wait(&seat), 128 + SIGTERM);
+	seat_assert_restored(&seat);
+	seat_close(&seat);
+	fd_close(&full[0]);
+	fd_close(&full[1]);
+}
+
+static void
+a_signal_that_was_blocked_is_heard_on_a_console(void **state)
+{
+	struct seat seat;
+	sigset_t blocked, before;
+
+	(void)state;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &blocked, &before), 0);
+	seat_open(&seat);
+	seat_run(&seat, enter_and_wait, NULL);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+	seat_see(&seat, "raw");
+	assert_int_equal(kill(seat.pid, SIGINT), 0);
+	assert_int_equal(seat_wait(&seat), 128 + SIGINT);
+	seat_assert_restored(&seat);
+	seat_close(&seat);
+}
 
 static void
 C07_a_signal_restores_the_terminal_and_ends_the_process(void **state)
@@ -273,9 +331,10 @@ static void
 C15_the_reset_turns_off_what_a_guest_may_leave_on(void **state)
 {
 	static const char *const wanted[] = { "\033[?1049l", "1000;", "1002;",
-		"1003;", "1004;", "1005;", "1006;", "1015l", "\033[?2004l",
+		"1003;", "1004;", "1005;", "1006;", "1015;", "1016l",
+		"\033[?2004l", "\033[?2026l", "\033[>4;0m", "\033[=0;1u",
 		"\033[?25h", "\033[r", "\033(B", "\017", "\033[?1l", "\033>",
-		"\033[?7h", "\033[?6l", "\033[0m" };
+		"\033[?7h", "\033[?6l", "\033[?69l", "\033[0m" };
 	const char *reset = XTERM_RESET, *alternate;
 	size_t i;
 
@@ -314,6 +373,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    C07_a_signal_restores_the_terminal_and_ends_the_process),
+		cmocka_unit_test(
+		    C07_a_slow_terminal_gets_its_reset_after_a_signal),
+		cmocka_unit_test(
+		    a_signal_that_was_blocked_is_heard_on_a_console),
 		cmocka_unit_test(an_edited_line_gets_keys_and_loses_nothing),
 		cmocka_unit_test(
 		    C07_an_edited_line_is_restored_by_what_ends_it),

@@ -133,11 +133,11 @@ class Remote:
         return self.run(account, [line], seconds, **more)
 
     def terminal(self, account, line=None, **more):
-        """A customer at a terminal: ssh -tt."""
+        """A customer at a terminal: ssh -tt; in line mode."""
         options = ["-tt", *more.pop("options", ())]
         how = {k: more.pop(k) for k in ("key", "shared") if k in more}
         env = dict(os.environ, TERM="xterm", LC_ALL="C.UTF-8")
         return Terminal(
             self.machine,
-            self.argv(account, [line] if line else [], options=options,
+            self.argv(account, [line or "line"], options=options,
                       **how), env=env, **more)
