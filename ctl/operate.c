@@ -133,8 +133,12 @@ operate(struct ctl *ctl, uint32_t type, const struct wire_operate *what,
 			told = true;
 		}
 		fd = service_await(ctl, ANSWER_S, &told, why, sizeof(why));
-		if (fd == -1)
+		if (fd == -1) {
+			/* Nobody is to act on it later. */
+			if (word != NULL && tries > 0)
+				(void)unlink(path);
 			return report_service(op.report, "%s", why);
+		}
 		if (word != NULL &&
 		    leave_word(ctl, word, what->guest, path) == -1) {
 			fd_close(&fd);

@@ -391,6 +391,26 @@ def test_a_service_that_is_being_restarted_is_waited_for():
     assert "web is released" in out and err == "", (out, err)
 
 
+@harness.deadline(60)
+def test_no_word_is_left_for_later_when_the_service_does_not_come_back():
+    host = Operated().start()
+    host.process.stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        os.unlink(host.door)
+        listener.bind(host.door)
+        listener.listen(5)
+        process = host.begin("release", "alice/web")
+        broker = frames.Channel(listener.accept()[0])
+        broker.recv("HELLO")
+        broker.send("HELLO", 0, frames.hello(frames.BROKER, "new"))
+        assert broker.recv("RELEASE")
+        assert os.listdir(os.path.join(host.dir, "run/vpsh/asked"))
+        os.unlink(host.door)
+        broker.close()
+    out, err = host.done(process, 7)
+    assert os.listdir(os.path.join(host.dir, "run/vpsh/asked")) == [], err
+
+
 def test_who_is_turned_away_for_his_version_reads_that():
     host = Operated().start()
     host.process.stop()
