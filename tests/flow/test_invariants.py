@@ -174,7 +174,8 @@ def test_lines_that_are_missing_doubled_torn_or_strange_are_seen():
     harness.wait_until(lambda: "00000030" in viewer.text(),
                        what="it has counted to 30")
     assert host.vpsh("destroy", GUEST, "--yes").returncode == 0
-    harness.wait_until(lambda: "closed" in viewer.text(), what="it is over")
+    harness.wait_until(lambda: "switched off" in viewer.text(),
+                       what="it is over")
     text = viewer.text()
 
     def look(changed):
