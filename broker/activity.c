@@ -97,6 +97,7 @@ who_of(const struct audit_record *r, bool *customers)
 		return r->customer;
 	/* A console that is watched is recorded with who has the guest. */
 	if (strcmp(r->event, OPERATOR) == 0 || strcmp(r->verb, "watch") == 0 ||
+	    strcmp(r->verb, "lend") == 0 ||
 	    (r->customer != NULL && strcmp(r->customer, OPERATOR) == 0))
 		return OPERATOR;
 	return SYSTEM;
@@ -131,6 +132,20 @@ is_session(const struct audit_record *r)
 	return is(r->verb, "console") || is(r->verb, "watch");
 }
 
+/* Nor has a console that is lent. */
+static bool
+has_ends(const struct audit_record *r)
+{
+	return is_session(r) || is(r->verb, "lend");
+}
+
+/* An operator's question what would be done. */
+static bool
+is_question(const struct audit_record *r)
+{
+	return is(r->verb, "adopt") && is(r->how, "--dry-run");
+}
+
 static bool
 is_power(const struct audit_record *r)
 {
@@ -146,16 +161,13 @@ step_of(const struct audit_record *r)
 {
 	bool decided = is(r->event, "decided") || is(r->event, OPERATOR);
 
-	if (!is_power(r) && !is_session(r))
+	if ((!is_power(r) && !is_session(r)) || is_question(r))
 		return NOTHING;
 	if (decided && is(r->verdict, "deny"))
 		return BOTH;
-	if ((decided && (r->ref != NULL || is_session(r))) ||
+	if ((decided && (r->ref != NULL || has_ends(r))) ||
 	    is(r->event, "attach"))
 		return BEGINS;
-	/* An operator's that is no job: a console that was lent. */
-	if (is(r->event, OPERATOR))
-		return BOTH;
 	if (is(r->event, "skipped") || is(r->event, "left"))
 		return BOTH;
 	return is(r->event, "done") || is(r->event, "detach") ? ENDS : NOTHING;
@@ -279,6 +291,31 @@ note_in(struct activity_of *of, const struct audit_record *r, int64_t wall_ms,
 		act_insert(of, act);
 }
 
+static bool
+has_domain(const struct policy_customer *customer, const char *domain)
+{
+	size_t i;
+
+	for (i = 0; customer != NULL && i < customer->nguests; i++)
+		if (strcmp(customer->guests[i].domain, domain) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * No customer's act, and of the time of one who has the guest no more: not
+ * for who has it now.
+ */
+static bool
+is_of_another_time(const struct broker *b, const struct audit_record *r,
+    const char *domain)
+{
+	return operation_by_name(r->verb) == NULL && r->customer != NULL &&
+	    strcmp(r->customer, OPERATOR) != 0 &&
+	    strcmp(r->customer, SYSTEM) != 0 &&
+	    !has_domain(policy_customer(b->policy, r->customer), domain);
+}
+
 void
 activity_note(struct broker *b, const struct audit_record *r, int64_t wall_ms)
 {
@@ -287,20 +324,18 @@ activity_note(struct broker *b, const struct audit_record *r, int64_t wall_ms)
 	enum step step;
 	const char *domain;
 	struct activity_of *of;
-	size_t i, j;
+	size_t i;
 
 	if (r->verb == NULL || (step = step_of(r)) == NOTHING ||
 	    (domain = domain_of(b, r)) == NULL ||
-	    (first = policy_by_domain(b->policy, domain)) == NULL)
+	    (first = policy_by_domain(b->policy, domain)) == NULL ||
+	    is_of_another_time(b, r, domain))
 		return;
 	for (i = 0; i < b->policy->ncustomers; i++) {
 		customer = &b->policy->customers[i];
 		if (!first->shared && strcmp(customer->name, first->owner) != 0)
 			continue;
-		for (j = 0; j < customer->nguests; j++)
-			if (strcmp(customer->guests[j].domain, domain) == 0)
-				break;
-		if (j < customer->nguests &&
+		if (has_domain(customer, domain) &&
 		    (of = activity_of(b, customer->name, true)) != NULL)
 			note_in(of, r, wall_ms, domain, step);
 	}

@@ -444,6 +444,8 @@ job_record(struct job *job)
 	const struct audit_record record = { .event = "done",
 		.customer = job->owner, .verb = job->verb,
 		.guest = job->guest, .domain = job->name, .ref = job->ref,
+		.how = (job->run_flags & WIRE_RUN_DRY) != 0 ? "--dry-run" :
+		    NULL,
 		.because = job->forced ? "forced: the plug was pulled" : NULL,
 		.err = err_name(job->err),
 		.ms = job->ended_ms - job->began_ms + 1 };

@@ -179,6 +179,17 @@ record_console(const struct operator_client *o, const char *verb,
 	audit_write(&o->broker->audit, &r);
 }
 
+void
+operator_record_end(struct broker *b, const struct peer *peer,
+    const char *verb, const struct policy_guest *g, int err)
+{
+	const struct audit_record r = { .event = "done", .peer = peer,
+		.verb = verb, .guest = g->name, .domain = g->domain,
+		.customer = g->owner, .err = err_name(err) };
+
+	audit_write(&b->audit, &r);
+}
+
 static void
 watch(struct operator_client *o, const struct policy_guest *g, int64_t from)
 {
@@ -191,6 +202,7 @@ watch(struct operator_client *o, const struct policy_guest *g, int64_t from)
 		operator_answered(o);
 		return;
 	}
+	operator_record_end(o->broker, &o->peer, "watch", g, err);
 	operate_name(g, name);
 	operate_say(o, name, err, err == VPSH_ERR_BUSY ? "as many operators "
 	    "as may watch it already. Nothing was done." : "its console "

@@ -15,6 +15,7 @@ struct broker;
 struct channel;
 struct event;
 struct operate;
+struct policy_guest;
 
 /* One who was let in.  One question at a time. */
 struct operator_client {
@@ -55,6 +56,10 @@ void	 operator_listen(struct broker *b, int fd);
 
 /* That scan has ended.  True: somebody waits for one that has not begun. */
 bool	 operator_scanned(struct broker *b, uint32_t serial);
+
+/* What was allowed on a guest's console is over, or was not done at all. */
+void	 operator_record_end(struct broker *b, const struct peer *peer,
+	    const char *verb, const struct policy_guest *g, int err);
 
 /* Its question is answered; the next may come. */
 void	 operator_answered(struct operator_client *o);

@@ -422,8 +422,8 @@ send_next(struct viewer *viewer)
 		return send_here(viewer);
 	if (viewer->lost)
 		return send_note(viewer,
-		    "the console's memory was lost; what was printed "
-		    "meanwhile is missing",
+		    "it has not come that far, or its memory was lost; here "
+		    "is all of it",
 		    &viewer->lost);
 	marked = next_mark(viewer, &mark);
 	if (marked && mark.offset <= viewer->offset)

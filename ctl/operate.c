@@ -293,7 +293,7 @@ lend(struct ctl *ctl, const struct ctl_call *call)
 	    (code = take_for(ctl, time != NULL ? time : LEND_FOR, &what)) !=
 		CTL_OK)
 		return code;
-	return operate(ctl, WIRE_LEND_GUEST, &what, NULL);
+	return operate(ctl, WIRE_LEND_GUEST, &what, "lend");
 }
 
 int

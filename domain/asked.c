@@ -27,18 +27,25 @@ take(const char *path)
 }
 
 bool
-asked_take(const struct job *job, const char *verb)
+asked_take_of(const char *dir, const char *verb, const char *customer,
+    const char *guest, const char *domain)
 {
 	char by_guest[NAME_BYTES], by_domain[NAME_BYTES];
 	bool taken;
 
 	/* As it was typed: neither name can have a colon in it. */
-	if (text_format(by_guest, sizeof(by_guest), "%s/%s:%s:%s",
-	    job->paths.asked, verb, job->run.customer,
-	    job->run.guest) == -1 ||
-	    text_format(by_domain, sizeof(by_domain), "%s/%s:%s",
-	    job->paths.asked, verb, job->guest.domain) == -1)
+	if (text_format(by_guest, sizeof(by_guest), "%s/%s:%s:%s", dir, verb,
+	    customer, guest) == -1 ||
+	    text_format(by_domain, sizeof(by_domain), "%s/%s:%s", dir, verb,
+	    domain) == -1)
 		return false;
 	taken = take(by_guest);
 	return take(by_domain) || taken;
+}
+
+bool
+asked_take(const struct job *job, const char *verb)
+{
+	return asked_take_of(job->paths.asked, verb, job->run.customer,
+	    job->run.guest, job->guest.domain);
 }

@@ -151,9 +151,12 @@ console_ended(struct watch *watch, struct dom *dom, const char *why)
 
 	if (dom->console.pty != -1) {
 		drop(watch, dom, 0, why);
-	} else if (dom->console.pv[0] != '\0') {
+	} else {
 		fill(dom, &pty);
 		pty.flags = WIRE_PTY_UNREAD;
+		/* One that never had a tty has said nothing. */
+		if (!dom->console.named)
+			pty.boot = 0;
 		link_send(&watch->console, WIRE_PTY_DROP, &pty, NULL, 0);
 	}
 }
@@ -397,6 +400,7 @@ void
 console_written(struct watch *watch, struct dom *dom)
 {
 	read_node(watch, dom, NODE_PV, dom->console.pv);
+	dom->console.named |= dom->console.pv[0] != '\0';
 	read_node(watch, dom, NODE_SERIAL, dom->console.serial);
 	dom->console.lost = false;
 	console_check(watch, dom);

@@ -219,6 +219,7 @@ claim(struct watch *watch, struct dom *dom, const struct policy_guest *guest)
 	(void)text_copy(dom->guest, sizeof(dom->guest), guest->name);
 	(void)text_copy(dom->now.domain, sizeof(dom->now.domain), dom->name);
 	number_boot(watch, dom);
+	lend_resume(watch, dom);
 	held_fill(watch, dom->name, &dom->now);
 	dom->now.boot = dom->boot.number;
 	dom->now.since_ms = dom->boot.since_ms;

@@ -11,7 +11,8 @@ struct watch;
  * A console that is given up for another tool of the operator's, and taken
  * back: as soon as that tool has had xenconsole's lock and let it go, or when
  * the time is over, but never from under it.  Of one domain: its next boot is
- * ours again, as it is after a restart of ours.
+ * ours again.  A watcher that comes meanwhile leaves it lent: that is kept in
+ * RUN/lent, one file for each.
  */
 enum lend_state {
 	LEND_NOT,
@@ -21,7 +22,10 @@ enum lend_state {
 
 void	 lend_open(struct watch *watch);
 
-/* The broker's LEND; answered with LENT. */
+/* A domain that is new to us: a watcher before us may have lent it. */
+void	 lend_resume(struct watch *watch, struct dom *dom);
+
+/* The broker's LEND; answered with LENT.  An operator has to have asked. */
 void	 lend_begin(struct watch *watch, const struct wire_lend *what);
 
 /* The console server has closed it. */

@@ -125,6 +125,7 @@ bool
 lock_console_is_held(const char *dir, uint32_t domid)
 {
 	char path[PATH_LEN];
+	struct stat st;
 	bool held;
 	int fd;
 
@@ -134,7 +135,10 @@ lock_console_is_held(const char *dir, uint32_t domid)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd == -1)
 		return false;
-	held = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+	/* The folder is everybody's: another user's file keeps nobody out. */
+	held = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() &&
+	    flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
 	fd_close(&fd);
 	return held;
 }

@@ -24,6 +24,7 @@ paths_init(struct paths *paths, const char *prefix)
 		{ paths->results, VPSH_RUN "/result" },
 		{ paths->torn, VPSH_RUN "/torn" },
 		{ paths->asked, VPSH_RUN "/asked" },
+		{ paths->lent, VPSH_RUN "/lent" },
 		{ paths->console_locks, "/var/lock" },
 		{ paths->xl, "/usr/sbin/xl" },
 		{ paths->sys, "/sys" },

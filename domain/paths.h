@@ -25,6 +25,7 @@ struct paths {
 	char	results[PATHS_LEN];	/* how a guest's last job went */
 	char	torn[PATHS_LEN];	/* domains that are being taken down */
 	char	asked[PATHS_LEN];	/* what operators ask for */
+	char	lent[PATHS_LEN];	/* consoles that they have */
 	char	console_locks[PATHS_LEN];	/* xenconsole's and xl's */
 	char	xl[PATHS_LEN];		/* Debian's wrapper */
 	char	xl_conf[PATHS_LEN];

@@ -140,7 +140,7 @@ sweep(const struct paths *paths)
 {
 	const char *const all[] = { paths->var, paths->boots, paths->intents,
 		paths->traffic, paths->uuids, paths->holds, paths->forgotten,
-		paths->kept, paths->results, paths->torn };
+		paths->kept, paths->results, paths->torn, paths->lent };
 	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)

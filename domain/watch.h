@@ -34,6 +34,7 @@ struct console {
 	int	ring;
 	bool	lost;		/* hung up: wait for a word or a second */
 	bool	heard;		/* the watch on console/tty said its first */
+	bool	named;		/* console/tty was not empty once */
 	char	why[96];	/* why it is not open, logged once */
 	enum lend_state lend;
 	bool	lend_taken;	/* the other tool has come */

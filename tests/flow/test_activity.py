@@ -192,6 +192,18 @@ def test_an_operator_who_watches_is_told_of_and_not_taken_for_the_customer():
         ("lend", "operator", 0), ("watch", "operator", 120000)], got
 
 
+def test_E03_what_an_operator_saw_of_an_earlier_owners_is_not_told():
+    host = Host().start()
+    host.kill()
+    its = dict(customer="gone", guest="web", domain="alice-web")
+    grow(host, line("operator", 1, verb="watch", verdict="allow", **its),
+         line("detach", 2, verb="watch", **its),
+         line("operator", 3, verb="lend", verdict="allow", **its),
+         line("done", 4, verb="lend", err="ok", **its))
+    host.restart()
+    assert activity(host.client()) == []
+
+
 def test_G01_lines_that_no_broker_wrote_do_no_harm():
     host = Host().start()
     job(host, host.client())

@@ -189,7 +189,7 @@ def test_nothing_is_lost_when_the_log_is_rotated():
     os.rename(world.audit, world.audit + ".1")
     world.kill("vpshd", signal.SIGHUP)
     assert asking.wait(20) == 0
-    tty.expect(rb"waiting for the guest")
+    tty.expect(rb"the guest is being switched off|waiting for the guest")
     harness.wait_until(
         lambda: world.children().get("vpsh-broker", old) != old,
         what="another broker")

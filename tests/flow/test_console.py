@@ -80,6 +80,7 @@ class Viewer:
 class Operator(frames.Client):
     def __init__(self, host):
         super().__init__(host.path("run/vpsh/operator.sock"), greet=False)
+        self.host = host
         self.send("HELLO", 0, frames.hello(frames.OPERATOR))
         self.recv("HELLO")
 
@@ -92,8 +93,14 @@ class Operator(frames.Client):
         self.recv("DID_END")
         return got
 
-    def lend(self, guest, seconds=None):
+    def lend(self, guest, seconds=None, word=True):
         until = 0 if seconds is None else int((time.time() + seconds) * 1000)
+        if word:
+            # As vpshctl does: the broker alone is not believed.
+            folder = self.host.path("run/vpsh/asked")
+            os.makedirs(folder, exist_ok=True)
+            open(os.path.join(folder, "lend:" + guest.replace("/", ":")),
+                 "w").close()
         self.ask("LEND_GUEST", guest=guest, until_ms=until)
         did = self.recv("DID")
         self.recv("DID_END")
@@ -303,6 +310,51 @@ def test_a_lent_console_is_not_taken_from_under_who_has_it():
     tty.expect(rb"the operator had this console")
     answers(tty, "back")
     leave(tty)
+
+
+def test_a_broker_that_nobody_asked_lends_no_console():
+    world = host("web")
+    tty = start(world, "web")
+    did = Operator(world).lend("alice/web", 600, word=False)
+    assert did.err == frames.ERR["denied"] and "Nothing was done" in did.text
+    answers(tty, "not lent")
+    assert b"the operator" not in tty.output
+    # Nor is a word good for twice.
+    assert Operator(world).lend("alice/web", 1).err == 0
+    tty.expect(rb"the operator had this console")
+    did = Operator(world).lend("alice/web", 600, word=False)
+    assert did.err == frames.ERR["denied"], did
+    answers(tty, "nor now")
+    leave(tty)
+
+
+def test_a_watcher_that_comes_while_it_is_lent_leaves_it_lent():
+    world = host("web", "shop")
+    tty, shop = start(world, "web"), start(world, "shop")
+    assert Operator(world).lend("alice/web", 600).err == 0
+    tty.expect(rb"the operator has taken this console")
+    folder = world.path("var/lock")
+    name, = [n for n in os.listdir(folder) if n.startswith("xenconsole.")]
+    other = os.path.join(folder, name)
+    was = os.stat(other).st_ino
+    world.kill("vpsh-domain watch")
+    # The next one has shop's: it would have taken web's as well by then.
+    harness.wait_until(
+        lambda: os.path.exists(other) and os.stat(other).st_ino != was,
+        what="another lock of shop's console")
+    answers(shop, "settled")
+    theirs = xl_console(world)
+    theirs.send("\r")
+    theirs.expect(PROMPT)
+    answers(theirs, "still theirs")
+    theirs.send(LEAVE)
+    theirs.expect_end()
+    tty.expect(rb"the operator had this console")
+    answers(tty, "back")
+    assert b"still theirs" not in tty.output
+    assert os.listdir(world.path("run/vpsh/lent")) == []
+    leave(tty)
+    leave(shop)
 
 
 def test_the_next_boot_of_a_lent_guest_is_its_customers_again():

@@ -7,6 +7,7 @@ import time
 
 import frames
 from frames import power
+from test_activity import activity
 from test_operate import Operated
 from world import UUID
 
@@ -64,6 +65,11 @@ def test_what_becomes_of_a_lending_that_fails_is_said():
     lent(host, asked, "not-running")
     did, = operator.did()
     assert did.err == frames.ERR["not-running"], did
+    assert host.record(event="done", verb="lend", guest="web",
+                       customer="alice", err="not-running")
+    lent(host, lend(host, operator), "denied")
+    did, = operator.did()
+    assert did.err == frames.ERR["denied"] and "left word" in did.text, did
     # A watcher that dies over it.
     lend(host, operator)
     host.watcher.close()
@@ -79,10 +85,24 @@ def test_a_watcher_that_does_not_answer_is_waited_for_five_seconds():
     asked = lend(host, operator)
     did, = operator.did()
     assert did.err == frames.ERR["timeout"], did
-    # Its late word is of nothing that is waited for.
+    # Its late word is still so.
     lent(host, asked)
+    assert host.console.recv("MARK").text == (
+        "the operator has taken this console")
     assert client.answer("WHOAMI").customer == "alice"
-    assert host.console.silent(0)
+
+
+def test_two_operators_who_borrow_one_console_are_both_told():
+    host, client, operator = running()
+    other = host.operator()
+    asked = lend(host, operator)
+    lend(host, other)
+    # The watcher answers once.
+    lent(host, asked)
+    host.console.recv("MARK")
+    for who in (operator, other):
+        did, = who.did()
+        assert did.err == 0, did
 
 
 def test_an_operator_who_hangs_up_leaves_a_lending_that_is_marked():
@@ -112,6 +132,43 @@ def test_an_operator_is_granted_what_only_shows():
     host.console.send("VIEWER_GONE", viewer=grant.viewer)
     gone = host.record(event="detach", verb="watch", guest="web")
     assert gone["pid"] == os.getpid()
+
+
+def test_what_an_operator_was_not_shown_is_not_under_way_for_ever():
+    host, client, operator = running()
+    host.console.close()
+    operator.operate("WATCH", "alice/web")
+    did, = operator.did()
+    assert did.err == frames.ERR["console"], did
+    assert host.record(event="done", verb="watch", guest="web",
+                       err="console")
+    act, = activity(client)
+    assert (act.verb, act.who, act.err) == (
+        "watch", "operator", frames.ERR["console"]), act
+    assert act.took_ms != -1, act
+
+
+def test_a_console_that_is_lent_is_an_act_from_asking_to_the_answer():
+    host, client, operator = running()
+    asked = lend(host, operator)
+    act, = activity(client)
+    assert (act.verb, act.who, act.took_ms) == ("lend", "operator", -1), act
+    lent(host, asked, "denied")
+    operator.did()
+    act, = activity(client)
+    assert (act.took_ms != -1, act.err) == (True, frames.ERR["denied"]), act
+
+
+def test_what_would_be_adopted_was_not_done():
+    host, client, operator = running()
+    operator.operate("ADOPT", "alice/web", flags=1)
+    run, worker, number = host.worker()
+    assert run.op == frames.ADOPT
+    host.result(worker, number)
+    did, = operator.did()
+    assert did.err == 0, did
+    assert host.record(event="done", verb="adopt", how="--dry-run")
+    assert activity(client) == []
 
 
 def test_no_customer_can_ask_to_watch_as_an_operator():

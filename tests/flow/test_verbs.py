@@ -242,9 +242,11 @@ def asked(host, client, name):
 def test_what_does_not_obey_has_its_plug_pulled_by_the_same_job():
     host = host_with()
     client = client_of(host)
-    for name, op, said in (
-            ("SHUTDOWN", frames.DESTROY, "web is off. Its disk is kept."),
-            ("REBOOT", frames.RESET, "web was switched off and on again.")):
+    for name, op, why, said in (
+            ("SHUTDOWN", frames.DESTROY, "the guest is being switched off",
+             "web is off. Its disk is kept."),
+            ("REBOOT", frames.RESET, "the guest is being reset",
+             "web was switched off and on again.")):
         ref = asked(host, client, name)
         note = client.recv("NOTE").text
         assert note == "web did not react within 1 s: pulling the plug."
@@ -258,6 +260,7 @@ def test_what_does_not_obey_has_its_plug_pulled_by_the_same_job():
             number, frames.PAUSED_PHASE, 1, UUID))
         host.console.recv("DRAIN")
         host.console.send("DRAINED", customer="alice", guest="web")
+        assert host.console.recv("MARK").text == why
         assert worker.recv("GO").job == number
         host.result(worker, number)
         end = client.recv("DONE")

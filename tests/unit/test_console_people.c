@@ -271,9 +271,9 @@ who_only_comes_back_after_a_restart_is_no_news(void **state)
 	rig_view_free(&alice);
 	settle(&rig, &web, &bob);
 	/* And another console server. */
+	rig_kill(&rig);
 	rig_view_free(&again);
 	rig_view_free(&bob);
-	rig_kill(&rig);
 	rig_start(&rig);
 	rig_hand_over(&rig, &web);
 	rig_recv(rig.broker, &msg, WIRE_CONSOLE_BROKER, WIRE_READY);

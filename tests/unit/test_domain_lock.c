@@ -184,6 +184,24 @@ a_lock_of_an_earlier_watcher_is_taken_over(void **state)
 }
 
 static void
+D07_a_file_of_another_user_is_nobody_at_the_console(void **state)
+{
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	fd = open("xenconsole.7", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_true(lock_console_is_held(".", 7));
+	assert_int_equal(fchown(fd, 65534, 65534), 0);
+	assert_false(lock_console_is_held(".", 7));
+	close(fd);
+	assert_int_equal(unlink("xenconsole.7"), 0);
+}
+
+static void
 a_lock_that_others_put_there_is_no_obstacle(void **state)
 {
 	struct stat st;
@@ -418,6 +436,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_ring_goes_with_its_customer_and_nothing_else_does, enter,
 		    leave),
+		cmocka_unit_test_setup_teardown(
+		    D07_a_file_of_another_user_is_nobody_at_the_console,
+		    enter, leave),
 		cmocka_unit_test_setup_teardown(
 		    a_lock_that_others_put_there_is_no_obstacle, enter, leave),
 		cmocka_unit_test_setup_teardown(
