@@ -191,6 +191,8 @@ help:
 	@echo "make xen-lab                         boot Xen and log in as a customer"
 	@echo "make bench-console                   the byte path, beside others"
 	@echo "make bench-live                      how soon a change is shown"
+	@echo "make bench-menu                      paint, memory, idle sessions"
+	@echo "make screens                         docs/screens, from a real run"
 	@echo "make install, make uninstall         DESTDIR, prefix, sysconfdir, ..."
 
 # Whatever goes into an object beside its source; changes when a flag does.
@@ -354,6 +356,12 @@ bench-live:
 	+@$(MAKE) sim
 	@VPSH_BIN_DIR='$(CURDIR)/$(B)' $(PYTHON) tests/bench/live.py
 
+# First paint, memory and idle time of the menu, beside bash and `xl list`.
+bench-menu:
+	@tests/lib/deps demo
+	+@$(MAKE) sim
+	@VPSH_BIN_DIR='$(CURDIR)/$(B)' $(PYTHON) tests/bench/menu.py
+
 # --- tests -----------------------------------------------------------------
 
 # Seconds of random kills, if not as many as tests/run has it.
@@ -378,6 +386,12 @@ demo:
 	@tests/lib/deps demo
 	+@$(MAKE) FLAVOUR=release sim
 	@$(PYTHON) tests/demo/demo.py
+
+# The pictures of the README.
+screens:
+	@tests/lib/deps
+	+@$(MAKE) sim
+	@VPSH_BIN_DIR='$(CURDIR)/$(B)' $(PYTHON) tests/demo/screens.py
 
 # Headers are laid out by hand: aligned columns are what makes them readable.
 format:
@@ -444,8 +458,8 @@ uninstall:
 	    test ! -d "$$d" || rmdir --ignore-fail-on-non-empty "$$d"; done
 
 FORCE:
-.PHONY: all unit fuzz $(FUZZ:%=fuzz-%) sim demo help bench bench-console \
-	    bench-live \
+.PHONY: all unit fuzz $(FUZZ:%=fuzz-%) sim demo screens help bench \
+	    bench-console bench-live bench-menu \
 	    test check check-sandbox \
 	    check-kill check-kill-full \
 	check-system check-xen check-xen-full lint deps format xen-lab clean install \

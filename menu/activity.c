@@ -21,12 +21,17 @@ struct activity {
 	struct wire_act	*acts;
 	size_t		 n;
 	bool		 loaded;
+	bool		 renewed;	/* asked for: what comes replaces it */
+	bool		 failed;	/* it could not be had */
 	struct scroll	 scroll;
 };
 
 static void
 activity_enter(struct menu *menu, struct menu_view *view)
 {
+	struct activity *activity = view->state;
+
+	activity->renewed = true;
 	menu_want(menu, view, MENU_DO_ACTIVITY, view->guest);
 }
 
@@ -49,9 +54,9 @@ activity_act(struct menu *menu, struct menu_view *view,
 	struct activity *activity = view->state;
 
 	(void)menu;
-	if (activity->loaded)
+	if (activity->loaded || activity->renewed)
 		activity->n = 0;
-	activity->loaded = false;
+	activity->loaded = activity->renewed = false;
 	if (activity->acts == NULL)
 		activity->acts = calloc(ACTS_MAX, sizeof(*act));
 	if (activity->acts == NULL || activity->n == ACTS_MAX)
@@ -60,12 +65,16 @@ activity_act(struct menu *menu, struct menu_view *view,
 }
 
 static void
-activity_loaded(struct menu *menu, struct menu_view *view)
+activity_loaded(struct menu *menu, struct menu_view *view, bool whole)
 {
 	struct activity *activity = view->state;
 
 	(void)menu;
+	if (whole && activity->renewed)
+		activity->n = 0;
+	activity->renewed = false;
 	activity->loaded = true;
+	activity->failed = !whole;
 }
 
 /* --- drawing ------------------------------------------------------------- */
@@ -181,6 +190,20 @@ draw_rows(struct menu *menu, struct activity *activity)
 	    &activity->acts[activity->scroll.at]);
 }
 
+/* In place of the rows. */
+static enum words_id
+what_is_there(const struct menu_view *view)
+{
+	const struct activity *activity = view->state;
+
+	if (!activity->loaded)
+		return WORDS_LOADING;
+	if (activity->failed)
+		return WORDS_NOT_LOADED;
+	return view->guest[0] != '\0' ? WORDS_NO_ACTIVITY_OF :
+					WORDS_NO_ACTIVITY;
+}
+
 static int64_t
 activity_draw(struct menu *menu, struct menu_view *view, int64_t now)
 {
@@ -188,8 +211,6 @@ activity_draw(struct menu *menu, struct menu_view *view, int64_t now)
 		"load again", "Esc", "back", NULL };
 	struct activity *activity = view->state;
 	struct words_args args = { .guest = view->guest };
-	enum words_id none = view->guest[0] != '\0' ? WORDS_NO_ACTIVITY_OF :
-						      WORDS_NO_ACTIVITY;
 	char title[WORDS_TEXT], text[WORDS_TEXT], right[32] = "";
 
 	if (activity->n > 0)
@@ -205,11 +226,12 @@ activity_draw(struct menu *menu, struct menu_view *view, int64_t now)
 	else
 		frame_wrap(menu, FRAME_TOP, 1, menu->columns - 2,
 		    menu->bottom - FRAME_TOP, FRAME_PLAIN,
-		    words_fill(text, activity->loaded ? none : WORDS_LOADING,
-			&args));
+		    words_fill(text, what_is_there(view), &args));
 	frame_keys(menu, keys);
 	/* The service was away, and with it our question. */
-	if (!activity->loaded && menu->nloads == 0 && menu->away[0] == '\0') {
+	if (!activity->loaded &&
+	    !menu_is_loading(menu, view, MENU_DO_ACTIVITY) &&
+	    menu->away[0] == '\0') {
 		activity_enter(menu, view);
 		return now + AGAIN_MS;
 	}

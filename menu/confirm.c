@@ -193,7 +193,9 @@ confirm_draw(struct menu *menu, struct menu_view *view, int64_t now)
 	else
 		draw_asked(menu, view, confirm, row, &args);
 	/* The uptime has minutes, and seconds before there are any. */
-	return uptime < 0 ? -1 : now + 1000 - uptime % 1000;
+	if (uptime < 0 || menu_asleep(menu, now))
+		return -1;
+	return now + 1000 - uptime % 1000;
 }
 
 /* --- keys ---------------------------------------------------------------- */

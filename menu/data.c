@@ -155,10 +155,11 @@ menu_away(struct menu *menu, const char *sentence)
 	    sentence != NULL ? sentence : "");
 	if (sentence == NULL)
 		return;
+	menu->said[0] = '\0';
 	for (i = 0; i < menu->nitems; i++)
 		menu->items[i]->stale = true;
 	/* Nobody answers these any more. */
-	menu->nloads = 0;
+	memset(menu->loads, 0, sizeof(menu->loads));
 }
 
 void
@@ -197,14 +198,33 @@ menu_job(struct menu *menu, const struct menu_job *job)
 		item_job(item, job);
 }
 
+static size_t
+load_at(enum menu_do what)
+{
+	return what == MENU_DO_LOG ? 0 : 1;
+}
+
+unsigned *
+menu_load(struct menu *menu, enum menu_do what)
+{
+	return &menu->loads[load_at(what)];
+}
+
+bool
+menu_is_loading(const struct menu *menu, const struct menu_view *view,
+    enum menu_do what)
+{
+	return menu->loads[load_at(what)] == view->serial;
+}
+
 /* The view whose answers come now; NULL: it is closed by now. */
 static struct menu_view *
-loading(struct menu *menu)
+loading(struct menu *menu, enum menu_do what)
 {
 	size_t i;
 
-	for (i = 0; menu->nloads > 0 && i < menu->depth; i++)
-		if (menu->stack[i].serial == menu->loads[0])
+	for (i = 0; i < menu->depth; i++)
+		if (menu_is_loading(menu, &menu->stack[i], what))
 			return &menu->stack[i];
 	return NULL;
 }
@@ -212,7 +232,7 @@ loading(struct menu *menu)
 void
 menu_activity(struct menu *menu, const struct wire_act *act)
 {
-	struct menu_view *view = loading(menu);
+	struct menu_view *view = loading(menu, MENU_DO_ACTIVITY);
 
 	if (view != NULL && menu_screen_of(view)->act != NULL)
 		menu_screen_of(view)->act(menu, view, act);
@@ -221,22 +241,18 @@ menu_activity(struct menu *menu, const struct wire_act *act)
 void
 menu_log(struct menu *menu, int64_t wall_ms, const char *line)
 {
-	struct menu_view *view = loading(menu);
+	struct menu_view *view = loading(menu, MENU_DO_LOG);
 
 	if (view != NULL && menu_screen_of(view)->line != NULL)
 		menu_screen_of(view)->line(menu, view, wall_ms, line);
 }
 
 void
-menu_loaded(struct menu *menu)
+menu_loaded(struct menu *menu, enum menu_do what, bool whole)
 {
-	struct menu_view *view = loading(menu);
+	struct menu_view *view = loading(menu, what);
 
-	if (menu->nloads == 0)
-		return;
-	menu->nloads--;
-	memmove(menu->loads, menu->loads + 1,
-	    menu->nloads * sizeof(menu->loads[0]));
+	*menu_load(menu, what) = 0;
 	if (view != NULL && menu_screen_of(view)->loaded != NULL)
-		menu_screen_of(view)->loaded(menu, view);
+		menu_screen_of(view)->loaded(menu, view, whole);
 }

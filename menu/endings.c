@@ -209,7 +209,7 @@ static const struct row rows[] = {
 	    40, { "*blocked for more than * seconds*" } },
 
 	{ { "start-hangs", ENDINGS_WAITS,
-	      "Your system waits since a minute or more for a part of it "
+	      "Your system has waited a minute or more for a part of it "
 	      "that does not start.",
 	      { MENU_DO_LOG, MENU_DO_CONSOLE } },
 	    2, { "*A start job is running for*(*min * / *" } },

@@ -74,6 +74,8 @@ start_obstacle(const struct item *item)
 {
 	if (item->is.state == WIRE_STATE_SAVED)
 		return WORDS_SAVED;
+	if (item->is.state == WIRE_STATE_CRASHED)
+		return WORDS_HAS_CRASHED;
 	return item_is_up(item) ? WORDS_ALREADY_ON : WORDS_COUNT;
 }
 
@@ -83,6 +85,8 @@ ask_obstacle(const struct item *item)
 {
 	if (!item_is_up(item))
 		return WORDS_ALREADY_OFF;
+	if (item->is.state == WIRE_STATE_CRASHED)
+		return WORDS_HAS_CRASHED;
 	if (item->is.state == WIRE_STATE_PAUSED)
 		return WORDS_ALREADY_PAUSED;
 	return WORDS_COUNT;
@@ -399,8 +403,6 @@ draw_actions(struct menu *menu, const struct menu_view *view, int row,
 static void
 draw_console(struct menu *menu, int row, int rows, const struct item *item)
 {
-	const uint32_t rights = RIGHT_BIT(RIGHT_CONSOLE) |
-	    RIGHT_BIT(RIGHT_VIEW) | RIGHT_BIT(RIGHT_LOG);
 	const char *line;
 	int i, n = 0;
 
@@ -409,7 +411,7 @@ draw_console(struct menu *menu, int row, int rows, const struct item *item)
 	if (n == 0)
 		frame_put(menu, row, INDENT, menu->columns - INDENT - 1,
 		    FRAME_DIM,
-		    words_plain((item->is.rights & rights) != 0 ?
+		    words_plain((item->is.rights & RIGHT_BIT(RIGHT_LOG)) != 0 ?
 			    WORDS_NO_LINES :
 			    WORDS_DENIED));
 	for (i = 0; i < n; i++) {

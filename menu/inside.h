@@ -74,7 +74,8 @@ struct menu_screen {
 			    const struct wire_act *act);
 	void		(*line)(struct menu *menu, struct menu_view *view,
 			    int64_t wall_ms, const char *line);
-	void		(*loaded)(struct menu *menu, struct menu_view *view);
+	void		(*loaded)(struct menu *menu, struct menu_view *view,
+			    bool whole);
 
 	/* It has to know the counters, or that guest's last lines. */
 	bool		 counters;
@@ -91,7 +92,8 @@ extern const struct menu_screen help_screen;	 /* menu/help.c */
 extern const struct menu_screen prefs_screen;	 /* menu/prefs.c */
 
 #define MENU_DEPTH  8	/* screens over each other */
-#define MENU_QUEUE  8	/* intents not fetched yet; answers not come yet */
+#define MENU_QUEUE  8	/* intents not fetched yet */
+#define MENU_LOADS  2	/* MENU_DO_LOG, MENU_DO_ACTIVITY */
 
 struct menu {
 	struct screen		*screen;	/* the terminal */
@@ -120,8 +122,7 @@ struct menu {
 	unsigned		 serial;
 	struct menu_intent	 queue[MENU_QUEUE];
 	size_t			 nqueue;
-	unsigned		 loads[MENU_QUEUE]; /* views that asked */
-	size_t			 nloads;
+	unsigned		 loads[MENU_LOADS]; /* views that asked; 0 */
 };
 
 const struct menu_screen *menu_screen_of(const struct menu_view *view);
@@ -175,6 +176,11 @@ const char	*menu_verb(enum menu_do what);
 
 /* The guest whose console can be gone back to; NULL: there is no offer. */
 const struct item *menu_back(const struct menu *menu);
+
+/* Is that view still to be answered? */
+bool		 menu_is_loading(const struct menu *menu,
+		    const struct menu_view *view, enum menu_do what);
+unsigned	*menu_load(struct menu *menu, enum menu_do what);
 
 /*
  * What an action of menu/guest.c is called, its key, and whether it can be

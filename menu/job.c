@@ -164,9 +164,10 @@ draw_countdown(struct menu *menu, const struct menu_view *view,
 		args.time = clock;
 		id = WORDS_TIME_LEFT;
 	}
-	frame_put(menu, row, 1, menu->columns - 2, FRAME_BUSY,
-	    words_fill(text, id, &args));
-	return row + 1;
+	return row +
+	    frame_wrap(menu, row, 1, menu->columns - 2,
+		menu->bottom - row > 2 ? 2 : menu->bottom - row, FRAME_BUSY,
+		words_fill(text, id, &args));
 }
 
 /* How it ended, and what is to be done next; returns the next row. */
@@ -227,7 +228,8 @@ draw_console(struct menu *menu, const struct menu_view *view, int row)
 	size_t nth = 0;
 	const char *line;
 
-	if (item == NULL || rows < 1)
+	if (item == NULL || rows < 1 ||
+	    (item->is.rights & RIGHT_BIT(RIGHT_LOG)) == 0)
 		return;
 	if (rows > 2) {
 		if (rows > 4)
@@ -294,7 +296,10 @@ job_draw(struct menu *menu, struct menu_view *view, int64_t now)
 		row = draw_progress(menu, view, found, row, now);
 	draw_console(menu, view, row);
 	draw_keys(menu, view, found);
-	if (found != NULL && found->over)
+	/* No clock runs for what is over, nor for what another has begun. */
+	if (found != NULL && (found->over || found == &job->other))
+		return -1;
+	if (found == NULL && menu_asleep(menu, now))
 		return -1;
 	return stamp_next(now, found != NULL ? found->began_ms :
 					       job->opened_ms);

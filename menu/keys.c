@@ -87,8 +87,9 @@ static void
 paste_end(struct keys *keys)
 {
 	keys->paste[keys->npaste] = '\0';
-	if (keys->npaste > 0)
+	if (keys->npaste > 0 && !keys->hushed)
 		queue_key(keys, KEYS_PASTE);
+	keys->hushed = false;
 }
 
 static uint32_t
@@ -427,6 +428,40 @@ look_for_burst(struct keys *keys, const char *bytes, size_t len)
 	paste_begin(keys);
 }
 
+/* Two characters without any key that ends or controls: of an answer. */
+static bool
+is_rest(const char *bytes, size_t len)
+{
+	bool differ = false;
+	size_t i;
+
+	for (i = 0; i < len && bytes[i] != ESC; i++) {
+		if ((unsigned char)bytes[i] < ' ' && bytes[i] != BEL)
+			return false;
+		differ = differ || bytes[i] != bytes[0];
+	}
+	return differ;
+}
+
+/* What had its beginning taken by somebody else. */
+static bool
+look_for_rest(struct keys *keys, const char *bytes, size_t len, int64_t now)
+{
+	if (now >= keys->wary_until || keys->state != KEYS_GROUND ||
+	    !is_rest(bytes, len))
+		return false;
+	keys->burst = keys->hushed = true;
+	keys->wary_until = now + KEYS_WARY_MS;
+	paste_begin(keys);
+	return true;
+}
+
+void
+keys_wary(struct keys *keys, int64_t now)
+{
+	keys->wary_until = now + KEYS_WARY_MS;
+}
+
 void
 keys_feed(struct keys *keys, const char *bytes, size_t len, int64_t now)
 {
@@ -440,7 +475,8 @@ keys_feed(struct keys *keys, const char *bytes, size_t len, int64_t now)
 		if (keys->state != KEYS_GROUND && keys->state != KEYS_LATE)
 			asked = false;
 		else if (!asked && !keys->burst && !keys->pasting) {
-			look_for_burst(keys, bytes + i, len - i);
+			if (!look_for_rest(keys, bytes + i, len - i, now))
+				look_for_burst(keys, bytes + i, len - i);
 			asked = true;
 		}
 		if (keys->burst)

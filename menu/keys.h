@@ -39,6 +39,7 @@ enum keys_name {
 #define KEYS_SILENCE_MS	 1000	 /* ends whatever has not ended */
 #define KEYS_BURST	 8	 /* characters at once are no typing */
 #define KEYS_BURST_MS	 200
+#define KEYS_WARY_MS	 2000
 
 enum keys_state {
 	KEYS_GROUND,
@@ -66,6 +67,8 @@ struct keys {
 	bool		 pasting;	/* between ESC[200~ and ESC[201~ */
 	bool		 overlong;	/* more lines, or longer than paste */
 	bool		 burst;		/* of typed characters: a paste too */
+	bool		 hushed;	/* it is not told of */
+	int64_t		 wary_until;
 	char		 paste[KEYS_PASTE_MAX + 1];
 	size_t		 npaste;
 	uint32_t	 queue[KEYS_QUEUE];
@@ -90,6 +93,13 @@ int64_t		 keys_due(const struct keys *keys);
  * first line, valid until the next call of keys_feed() or keys_tick().
  */
 bool		 keys_next(struct keys *keys, uint32_t *key);
+
+/*
+ * Somebody else has read from this terminal until now, and may have taken the
+ * beginning of an answer or of a paste: for a while what comes in one go is
+ * no typing, however short, and nothing is told of it.
+ */
+void		 keys_wary(struct keys *keys, int64_t now);
 
 /* What was typed ahead; a sequence under way is not cut in two. */
 void		 keys_drop(struct keys *keys);

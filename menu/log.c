@@ -24,6 +24,8 @@ enum log_found { LOG_FOUND, LOG_NONE, LOG_NO_OLDER, LOG_NO_NEWER };
 struct log {
 	struct logbook	 book;
 	bool		 loaded;
+	bool		 renewed;	/* asked for: what comes replaces it */
+	bool		 failed;	/* not all of it could be had */
 	bool		 cut;		/* the oldest lines had to go */
 	bool		 joined;	/* with what comes meanwhile */
 	bool		 standing;	/* the end is not followed, */
@@ -38,6 +40,9 @@ struct log {
 static void
 log_enter(struct menu *menu, struct menu_view *view)
 {
+	struct log *log = view->state;
+
+	log->renewed = true;
 	menu_want(menu, view, MENU_DO_LOG, view->guest);
 }
 
@@ -61,6 +66,14 @@ add(struct log *log, int64_t wall_ms, const char *line)
 	log->hit = log->hit > gone ? log->hit - gone : 0;
 }
 
+static void
+forget(struct log *log)
+{
+	logbook_free(&log->book);
+	log->loaded = log->cut = log->joined = false;
+	log->standing = log->has_hit = log->renewed = false;
+}
+
 /* The first of an answer takes the place of the one before. */
 static void
 log_line(struct menu *menu, struct menu_view *view, int64_t wall_ms,
@@ -69,21 +82,22 @@ log_line(struct menu *menu, struct menu_view *view, int64_t wall_ms,
 	struct log *log = view->state;
 
 	(void)menu;
-	if (log->loaded) {
-		logbook_free(&log->book);
-		log->loaded = log->cut = log->joined = false;
-		log->standing = log->has_hit = false;
-	}
+	if (log->loaded || log->renewed)
+		forget(log);
 	add(log, wall_ms, line);
 }
 
 static void
-log_loaded(struct menu *menu, struct menu_view *view)
+log_loaded(struct menu *menu, struct menu_view *view, bool whole)
 {
 	struct log *log = view->state;
 
 	(void)menu;
+	if (whole && log->renewed)
+		forget(log);
+	log->renewed = false;
 	log->loaded = true;
+	log->failed = !whole;
 }
 
 /* --- what comes while it is shown ---------------------------------------- */
@@ -438,6 +452,15 @@ draw_title(struct menu *menu, const struct menu_view *view,
 	frame_title(menu, words_fill(title, WORDS_LOG_OF, &args), right);
 }
 
+/* In place of the lines. */
+static enum words_id
+what_is_there(const struct log *log)
+{
+	if (!log->loaded)
+		return WORDS_LOADING;
+	return log->failed ? WORDS_NOT_LOADED : WORDS_LOG_EMPTY;
+}
+
 static int64_t
 log_draw(struct menu *menu, struct menu_view *view, int64_t now)
 {
@@ -457,12 +480,12 @@ log_draw(struct menu *menu, struct menu_view *view, int64_t now)
 	else
 		frame_wrap(menu, FRAME_TOP, 1, menu->columns - 2,
 		    menu->bottom - FRAME_TOP, FRAME_PLAIN,
-		    words_fill(text,
-			log->loaded ? WORDS_LOG_EMPTY : WORDS_LOADING, &args));
+		    words_fill(text, what_is_there(log), &args));
 	draw_search(menu, log);
 	frame_keys(menu, log->asking ? asking : keys);
 	/* The service was away, and with it our question. */
-	if (!log->loaded && menu->nloads == 0 && menu->away[0] == '\0') {
+	if (!log->loaded && !menu_is_loading(menu, view, MENU_DO_LOG) &&
+	    menu->away[0] == '\0') {
 		log_enter(menu, view);
 		return now + AGAIN_MS;
 	}

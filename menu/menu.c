@@ -195,8 +195,10 @@ intent_new(struct menu *menu, enum menu_do what)
 	struct menu_intent *intent;
 
 	if (menu->away[0] != '\0' && what != MENU_DO_QUIT &&
-	    what != MENU_DO_LINE)
+	    what != MENU_DO_LINE) {
+		menu_say_words(menu, WORDS_AWAY, NULL);
 		return NULL;
+	}
 	if (menu->nqueue == MENU_QUEUE) {
 		menu_say_words(menu, WORDS_TOO_BUSY, NULL);
 		return NULL;
@@ -236,10 +238,6 @@ menu_want(struct menu *menu, struct menu_view *view, enum menu_do what,
 	if (what == MENU_DO_CONSOLE && menu->console_ms != -1 &&
 	    menu->key_ms - menu->console_ms < CONSOLE_MS)
 		return;
-	if (loads && menu->nloads == MENU_QUEUE) {
-		menu_say_words(menu, WORDS_TOO_BUSY, NULL);
-		return;
-	}
 	intent = intent_new(menu, what);
 	if (intent == NULL)
 		return;
@@ -249,7 +247,7 @@ menu_want(struct menu *menu, struct menu_view *view, enum menu_do what,
 	if (view->place == MENU_PLACE_CONFIRM)
 		intent->boot = view->boot;
 	if (loads) {
-		menu->loads[menu->nloads++] = view->serial;
+		*menu_load(menu, what) = view->serial;
 		return;
 	}
 	/* It acts once, however often the key was hit. */
@@ -347,6 +345,8 @@ press(struct menu *menu, uint32_t key, int64_t now)
 	if (!menu_fits(menu)) {
 		if (key == 'q' || key == KEYS_CTRL('D'))
 			quit(menu);
+		else if (key == 'l')
+			(void)intent_new(menu, MENU_DO_LINE);
 	} else if (key == KEYS_PASTE) {
 		if (screen->paste != NULL)
 			screen->paste(menu, view, menu->keys.paste);
@@ -428,9 +428,9 @@ draw_view(struct menu *menu, int64_t now)
 	int64_t next;
 	int rows;
 
-	if (menu->away[0] != '\0')
+	if (*text == '\0')
 		text = menu->away;
-	else if (*text == '\0' && menu_asleep(menu, now))
+	if (*text == '\0' && menu_asleep(menu, now))
 		text = words_plain(WORDS_ASLEEP);
 	rows = said_rows(menu, text);
 	menu->bottom = menu->lines - 1 - rows;
@@ -535,7 +535,8 @@ menu_resume(struct menu *menu)
 {
 	screen_resume(menu->screen);
 	take_size(menu);
-	keys_drop(&menu->keys);
+	drop_typed(menu);
+	keys_wary(&menu->keys, clock_ms());
 	menu->console_ms = -1;
 	menu->key_ms = clock_ms();
 }

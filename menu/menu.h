@@ -27,6 +27,25 @@
  */
 struct menu;
 
+/* What a customer may want of whoever shows the menu. */
+enum menu_do {
+	MENU_DO_NOTHING,
+	MENU_DO_CONSOLE,	/* guest */
+	MENU_DO_START,		/* guest, boot */
+	MENU_DO_SHUTDOWN,
+	MENU_DO_REBOOT,
+	MENU_DO_RESET,		/* confirmed */
+	MENU_DO_DESTROY,	/* confirmed: the name was typed */
+	MENU_DO_PAUSE,
+	MENU_DO_UNPAUSE,
+	MENU_DO_CANCEL,		/* ref */
+	MENU_DO_LOG,		/* guest: all that there is */
+	MENU_DO_ACTIVITY,	/* guest, or all */
+	MENU_DO_PREFER,		/* prefs */
+	MENU_DO_LINE,		/* go on in line mode */
+	MENU_DO_QUIT
+};
+
 struct menu_options {
 	const char	*term;		/* checked by shell/environ.c */
 	int		 in;
@@ -95,34 +114,18 @@ struct menu_job {
 void		 menu_job(struct menu *menu, const struct menu_job *job);
 
 /*
- * The answers to MENU_DO_ACTIVITY and MENU_DO_LOG, in order; then the end.
+ * The answers to MENU_DO_ACTIVITY and MENU_DO_LOG; a newer question of the
+ * same kind has replaced the one before.  Then the end of that kind: it is
+ * whole, or nobody gives the rest.
  * A line that is a mark of ours begins with MENU_MARK, which a guest's has
  * not: its control characters are left out or made visible by then.
  */
 #define MENU_MARK '\001'
 void		 menu_activity(struct menu *menu, const struct wire_act *act);
 void		 menu_log(struct menu *menu, int64_t wall_ms, const char *line);
-void		 menu_loaded(struct menu *menu);
+void		 menu_loaded(struct menu *menu, enum menu_do what, bool whole);
 
 /* --- what they want ------------------------------------------------------ */
-
-enum menu_do {
-	MENU_DO_NOTHING,
-	MENU_DO_CONSOLE,	/* guest */
-	MENU_DO_START,		/* guest, boot */
-	MENU_DO_SHUTDOWN,
-	MENU_DO_REBOOT,
-	MENU_DO_RESET,		/* confirmed */
-	MENU_DO_DESTROY,	/* confirmed: the name was typed */
-	MENU_DO_PAUSE,
-	MENU_DO_UNPAUSE,
-	MENU_DO_CANCEL,		/* ref */
-	MENU_DO_LOG,		/* guest: all that there is */
-	MENU_DO_ACTIVITY,	/* guest, or all */
-	MENU_DO_PREFER,		/* prefs */
-	MENU_DO_LINE,		/* go on in line mode */
-	MENU_DO_QUIT
-};
 
 struct menu_intent {
 	enum menu_do		what;

@@ -140,6 +140,9 @@ prefs_draw(struct menu *menu, struct menu_view *view, int64_t now)
 	int i, row = FRAME_TOP + (air ? 1 : 0);
 
 	(void)now;
+	/* What was refused is said instead. */
+	if (menu->said[0] != '\0' || menu->away[0] != '\0')
+		prefs->saving = false;
 	if (prefs->saving && is_saved(prefs, &menu->prefs)) {
 		prefs->saving = false;
 		prefs->saved = true;

@@ -91,7 +91,11 @@ window_size(int fd, int *lines, int *columns)
 	*columns = size.ws_col < COLUMNS_MOST ? size.ws_col : COLUMNS_MOST;
 }
 
-/* Tell curses so before it asks by itself. */
+/*
+ * Tell curses so before it asks by itself.  For a window that is smaller than
+ * any menu it would keep so little back that what begins its first painting
+ * came out at once.
+ */
 static void
 size_in_environment(int fd)
 {
@@ -101,6 +105,10 @@ size_in_environment(int fd)
 	window_size(fd, &lines, &columns);
 	if (lines <= 0 || columns <= 0)
 		return;
+	if (lines < MENU_LINES)
+		lines = MENU_LINES;
+	if (columns < MENU_COLUMNS)
+		columns = MENU_COLUMNS;
 	text_format(text, sizeof(text), "%d", lines);
 	(void)setenv("LINES", text, 1);
 	text_format(text, sizeof(text), "%d", columns);
@@ -259,6 +267,7 @@ screen_open(const struct menu_options *options)
 		goto out;
 	modes_begin(screen, options->term);
 	r = pretend_end(screen);
+	screen_resized(screen);
 out:
 	/* curses has set its own by now, and nothing is shown yet. */
 	if (screen->has_modes)

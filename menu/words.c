@@ -15,9 +15,12 @@ static const char *const sentences[] = {
 	[WORDS_ASLEEP] =
 	    "No key for 5 minutes: the figures stand still until the next.",
 	[WORDS_TOO_SMALL] =
-	    "This window is too small: 40 columns and 12 lines are needed. "
-	    "q logs out.",
+	    "This window is too small for the menu: it needs 40 columns and "
+	    "12 lines. Make it larger; l goes on in line mode, q logs out.",
 	[WORDS_TOO_BUSY] = "Too much at once. Wait a moment and try again.",
+	[WORDS_AWAY] =
+	    "Nothing was done: the service is away for a moment. Try again "
+	    "when it is back.",
 
 	[WORDS_LIST] = "Your guests",
 	[WORDS_ASKING] = "Asking for your guests ...",
@@ -30,13 +33,14 @@ static const char *const sentences[] = {
 	[WORDS_ALREADY_OFF] = "it is off",
 	[WORDS_ALREADY_PAUSED] = "it is paused: u lets it run on",
 	[WORDS_NOT_PAUSED] = "it is not paused",
+	[WORDS_HAS_CRASHED] = "it crashed; t resets it",
 	[WORDS_SAVED] = "it is saved; only the operator brings it back",
 	[WORDS_UP] = ", up for {time}",
 	[WORDS_UNDER_WAY] = ", {verb} is under way (w: watch)",
 	[WORDS_ELSEWHERE] =
 	    "Started by the operator: it is not restarted by itself.",
 	[WORDS_NOT_NOW] = "{verb} of {guest}: {text}. Nothing was done.",
-	[WORDS_CONSOLE_MEANS] = "its screen and keyboard",
+	[WORDS_CONSOLE_MEANS] = "use it; Ctrl-] leaves",
 	[WORDS_VIEW_MEANS] = "its screen; you may only watch",
 	[WORDS_START_MEANS] = "switch it on",
 	[WORDS_SHUTDOWN_HINT] = "ask it to go off",
@@ -95,7 +99,7 @@ static const char *const sentences[] = {
 	[WORDS_ASKED] = "Asked for; waiting for the answer.",
 	[WORDS_ELAPSED] = "for {time}",
 	[WORDS_TOOK] = "after {time}",
-	[WORDS_TIME_LEFT] = "{guest} has {time} left to go off by itself.",
+	[WORDS_TIME_LEFT] = "{guest} has {time} left to go off.",
 	[WORDS_TIME_OVER] = "Its time is over.",
 	[WORDS_GOES_ON] = "The {verb} of {guest} goes on.",
 	[WORDS_CANCELLING] = "Asking to cancel it.",
@@ -112,6 +116,7 @@ static const char *const sentences[] = {
 	[WORDS_ACTIVITY] = "Activity of all your guests",
 	[WORDS_ACTIVITY_OF] = "Activity of {guest}",
 	[WORDS_LOADING] = "Loading ...",
+	[WORDS_NOT_LOADED] = "It could not be loaded. r tries again.",
 	[WORDS_NO_ACTIVITY] = "Nothing was done to your guests lately.",
 	[WORDS_NO_ACTIVITY_OF] = "Nothing was done to {guest} lately.",
 	[WORDS_ACT_DONE] = "done",

@@ -17,6 +17,7 @@
 
 /* The line at attach is one line, whatever the guest is called. */
 #define COLUMNS 80
+#define WATCHING "you are watching; "
 
 /*
  * What is shown first was printed before, with questions in it that were
@@ -128,6 +129,14 @@ keys_add(struct attach *a, const uint8_t *data, size_t len, int64_t now)
 
 /* --- what the keys of ours do -------------------------------------------- */
 
+/* Would that mark be longer than a line? */
+static bool
+is_wide(const struct attach *a, const char *text)
+{
+	return strlen("[: ]") + strlen(a->options.guest) + strlen(text) >
+	    COLUMNS;
+}
+
 void
 attach_in_greet(struct attach *a)
 {
@@ -137,8 +146,7 @@ attach_in_greet(struct attach *a)
 		text = "connected";
 	else if (a->scan.plain)
 		text = KEYS_PLAIN;
-	else if (strlen("[: ]") + strlen(a->options.guest) + strlen(text) >
-	    COLUMNS)
+	else if (is_wide(a, text))
 		text = KEYS_SHORT;
 	attach_mark(a, text);
 }
@@ -156,12 +164,11 @@ attach_in_watching(struct attach *a, const char *verb)
 	    strcmp(who, a->options.customer) == 0)
 		who = "another session of yours";
 	if (*who == '\0')
-		(void)text_format(text, sizeof(text), "you are watching; %s",
-		    keys);
+		(void)text_format(text, sizeof(text), WATCHING "%s", keys);
 	else
-		(void)text_format(text, sizeof(text),
-		    "you are watching; %s %s; %s", who, verb, keys);
-	attach_mark(a, text);
+		(void)text_format(text, sizeof(text), WATCHING "%s %s; %s",
+		    who, verb, keys);
+	attach_mark(a, text + (is_wide(a, text) ? strlen(WATCHING) : 0));
 }
 
 /* Short rows: a guest's name may be long, and stands before each. */

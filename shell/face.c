@@ -148,6 +148,8 @@ face_run(struct face *face)
 		err = line_loop(session);
 		if (!session->to_menu)
 			return err;
+		/* They are awake, and what they typed was for line mode. */
+		menu_resume(session->menu);
 		menu = true;
 	}
 }

@@ -79,17 +79,24 @@ place(const struct jobs *jobs, const char *verb, const char *guest)
 	return best;
 }
 
-/* It was asked for already, or there is no place. */
+/* It was asked for already, or there is no place: then it never was. */
 static void
-refuse(const struct jobs *jobs, int err, const char *verb,
+refuse(const struct jobs *jobs, bool never, const char *verb,
     const char *guest)
 {
 	const struct err_args args = { verb, guest, NULL,
 		jobs->session->support, NULL, 0 };
-	char text[WIRE_TEXT];
+	struct menu_job shown = { .began_ms = clock_ms(),
+		.deadline_ms = -1,
+		.over = true,
+		.err = VPSH_ERR_BUSY };
 
-	err_sentence(err, &args, text, sizeof(text));
-	menu_say(jobs->session->menu, text);
+	err_sentence(shown.err, &args, shown.text, sizeof(shown.text));
+	menu_say(jobs->session->menu, shown.text);
+	text_copy(shown.guest, sizeof(shown.guest), guest);
+	text_copy(shown.verb, sizeof(shown.verb), verb);
+	if (never)
+		menu_job(jobs->session->menu, &shown);
 }
 
 void
@@ -101,7 +108,7 @@ jobs_begin(struct jobs *jobs, uint32_t type, const char *verb,
 	struct track *track;
 
 	if (i == JOBS_MAX || is_running(jobs, i)) {
-		refuse(jobs, VPSH_ERR_BUSY, verb, guest);
+		refuse(jobs, i == JOBS_MAX, verb, guest);
 		return;
 	}
 	memset(&jobs->job[i], 0, sizeof(jobs->job[i]));
@@ -139,6 +146,31 @@ refused(struct jobs *jobs, size_t i, const struct wire_outcome *outcome)
 		end(jobs, i, outcome->err, outcome->text);
 }
 
+/*
+ * How long a guest that was asked has is in the broker's note; JOB has the
+ * time for all of it.
+ */
+static void
+count_down(struct menu_job *shown)
+{
+	static const char before[] = "waiting up to ";
+	const char *at = strstr(shown->text, before);
+	char number[16];
+	long long seconds;
+	size_t len;
+
+	if (at == NULL)
+		return;
+	at += sizeof(before) - 1;
+	len = strspn(at, "0123456789");
+	if (len == 0 || len >= sizeof(number))
+		return;
+	memcpy(number, at, len);
+	number[len] = '\0';
+	if (text_number(number, 0, UINT32_MAX, &seconds) == 0)
+		shown->deadline_ms = clock_ms() + seconds * 1000;
+}
+
 static void
 take(struct jobs *jobs, size_t i, const struct wire_msg *msg)
 {
@@ -148,13 +180,13 @@ take(struct jobs *jobs, size_t i, const struct wire_msg *msg)
 	switch (track_take(track, msg)) {
 	case TRACK_JOB:
 		text_copy(shown->ref, sizeof(shown->ref), track->ref);
-		shown->deadline_ms = clock_ms() + msg->u.job.deadline_ms;
 		session_job(jobs->session, track->ref);
 		tell(jobs, i);
 		break;
 	case TRACK_NOTE:
 		text_copy(shown->text, sizeof(shown->text),
 		    track->notes[track->nnotes - 1]);
+		count_down(shown);
 		tell(jobs, i);
 		break;
 	case TRACK_NOTHING:

@@ -21,6 +21,10 @@
 
 #define AWAY_TEXT "vpsh is restarting: nothing was done. Try again in a moment."
 
+#define OLD_TEXT                                                            \
+	"The service on this host is older than this menu and cannot do that " \
+	"yet. Nothing was done."
+
 #define ACTIVITY_MAX 50
 
 struct loop {
@@ -33,7 +37,6 @@ struct loop {
 	bool painted;
 	bool decided; /* their preferences are known, or do not count */
 	int64_t first_ms; /* paint then, whatever is there */
-	int64_t key_ms;	  /* the last one */
 	bool over;
 	struct menu_loop_result *result;
 };
@@ -55,14 +58,11 @@ come_back(struct loop *loop)
 {
 	struct session *session = loop->session;
 
-	/* What was typed for the guest is no key of ours. */
-	(void)tcflush(STDIN_FILENO, TCIFLUSH);
 	signals_screen(loop->before);
+	/* What was typed for the guest is no key of ours: it drops that. */
 	menu_resume(loop->menu);
-	menu_resized(loop->menu);
 	if (session->aside[0] != '\0')
 		menu_say(loop->menu, session->aside);
-	loop->key_ms = clock_ms();
 	feed_resume(&loop->feed);
 }
 
@@ -143,7 +143,8 @@ take_activity(struct loop *loop, const struct wire_msg *msg)
 	}
 	if (msg->head.type == WIRE_REFUSED)
 		menu_say(loop->menu, msg->u.outcome.text);
-	menu_loaded(loop->menu);
+	menu_loaded(loop->menu, MENU_DO_ACTIVITY,
+	    msg->head.type != WIRE_REFUSED);
 }
 
 static void
@@ -282,13 +283,34 @@ do_ask(struct loop *loop, const struct menu_intent *intent)
 	}
 }
 
+/* The screen of a job waits for how it ends. */
+static void
+refuse_power(struct loop *loop, const struct menu_intent *intent)
+{
+	struct menu_job job = { .began_ms = clock_ms(),
+		.deadline_ms = -1,
+		.over = true,
+		.err = VPSH_ERR_SERVICE,
+		.text = AWAY_TEXT };
+	size_t i;
+
+	for (i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
+		if (powers[i].what != intent->what)
+			continue;
+		text_copy(job.guest, sizeof(job.guest), intent->guest);
+		text_copy(job.verb, sizeof(job.verb), powers[i].verb);
+		menu_job(loop->menu, &job);
+	}
+}
+
 /* Nothing is kept for later: who sees it happen then has forgotten it. */
 static void
-refuse_away(struct loop *loop, const struct menu_intent *intent)
+refuse(struct loop *loop, const struct menu_intent *intent, const char *text)
 {
-	menu_say(loop->menu, AWAY_TEXT);
+	menu_say(loop->menu, text);
+	refuse_power(loop, intent);
 	if (intent->what == MENU_DO_LOG || intent->what == MENU_DO_ACTIVITY)
-		menu_loaded(loop->menu);
+		menu_loaded(loop->menu, intent->what, false);
 	if (intent->what == MENU_DO_PREFER && loop->session->prefers)
 		menu_prefs(loop->menu, &loop->session->prefs);
 }
@@ -303,17 +325,6 @@ is_too_old(const struct loop *loop, enum menu_do what)
 }
 
 static void
-refuse_old(struct loop *loop, const struct menu_intent *intent)
-{
-	const struct err_args args = { .support = loop->session->support };
-	char text[WIRE_TEXT];
-
-	refuse_away(loop, intent);
-	err_sentence(VPSH_ERR_VERSION, &args, text, sizeof(text));
-	menu_say(loop->menu, text);
-}
-
-static void
 act(struct loop *loop, const struct menu_intent *intent)
 {
 	if (intent->what == MENU_DO_QUIT) {
@@ -323,9 +334,9 @@ act(struct loop *loop, const struct menu_intent *intent)
 	} else if (intent->what == MENU_DO_NOTHING) {
 		return;
 	} else if (loop->feed.state != FEED_UP) {
-		refuse_away(loop, intent);
+		refuse(loop, intent, AWAY_TEXT);
 	} else if (is_too_old(loop, intent->what)) {
-		refuse_old(loop, intent);
+		refuse(loop, intent, OLD_TEXT);
 	} else if (intent->what == MENU_DO_CONSOLE) {
 		ask_console(loop, intent->guest);
 	} else if (intent->what == MENU_DO_LOG) {
@@ -359,14 +370,15 @@ show(struct loop *loop)
 	wants = menu_wants(loop->menu, now);
 	feed_counters(&loop->feed, wants.counters);
 	viewers_want(&loop->viewers, wants.console);
-	if (wants.counters || wants.console[0] != '\0')
-		until = sooner(until, loop->key_ms + MENU_ASLEEP_MS);
 	return until;
 }
 
 static int64_t
 due(const struct loop *loop, int64_t until)
 {
+	/* What was asked for could not be sent: it is gone. */
+	if (loop->feed.state == FEED_UP && loop->session->client.fd == -1)
+		return 0;
 	until = sooner(until, loop->feed.next_ms);
 	until = sooner(until, viewers_due(&loop->viewers, clock_ms()));
 	if (loop->feed.state == FEED_UP)
@@ -375,12 +387,10 @@ due(const struct loop *loop, int64_t until)
 }
 
 static void
-take_keys(struct loop *loop, bool some, bool hung_up)
+take_keys(struct loop *loop, bool hung_up)
 {
 	struct menu_intent intent;
 
-	if (some)
-		loop->key_ms = clock_ms();
 	while (!loop->over && menu_input(loop->menu, clock_ms(), &intent))
 		act(loop, &intent);
 	if (menu_hung_up(loop->menu) || hung_up)
@@ -417,7 +427,7 @@ turn(struct loop *loop)
 		viewers_run(&loop->viewers, fds[2].revents != 0,
 		    fds[3].revents != 0);
 	if (!loop->over)
-		take_keys(loop, r > 0 && fds[0].revents != 0,
+		take_keys(loop,
 		    r > 0 && (fds[0].revents & (POLLERR | POLLNVAL)) != 0);
 	if (loop->over)
 		return;
@@ -443,8 +453,7 @@ menu_loop(const struct menu_loop_options *options,
 	loop.before = options->before;
 	loop.decided = options->wish != WIRE_MODE_DEFAULT;
 	loop.result = result;
-	loop.key_ms = clock_ms();
-	loop.first_ms = loop.key_ms + MENU_LOOP_FIRST_MS;
+	loop.first_ms = clock_ms() + MENU_LOOP_FIRST_MS;
 	options->session->aside[0] = '\0';
 	feed_init(&loop.feed, loop.session, &feed_ops, &loop);
 	jobs_init(&loop.jobs, loop.session);

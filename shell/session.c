@@ -137,6 +137,9 @@ session_zone(struct session *session)
 	if (session->prefers)
 		return 0;
 	err = session_prefs(session);
+	/* One that knows of none is asked for what it is about all the same. */
+	if (err == VPSH_ERR_VERSION)
+		return 0;
 	return session->client.fd == -1 || err == CLIENT_INTERRUPTED ? err : 0;
 }
 

@@ -54,6 +54,9 @@ track_take(struct track *track, const struct wire_msg *msg)
 		text_copy(track->ref, sizeof(track->ref), msg->u.job.ref);
 		track->deadline = clock_ms() + msg->u.job.deadline_ms +
 		    GRACE_MS;
+		/* Who answers has not died of it. */
+		if (track->returns > 1)
+			track->returns = 1;
 		return TRACK_JOB;
 	case WIRE_NOTE:
 		return take_note(track, msg->u.text.text);

@@ -51,7 +51,7 @@ viewers_close(struct viewers *viewers)
 {
 	lines_close(viewers, viewers->guest[0] != '\0' ? clock_ms() : -1);
 	if (viewers->log != -1)
-		menu_loaded(viewers->feed->menu);
+		menu_loaded(viewers->feed->menu, MENU_DO_LOG, false);
 	fd_close(&viewers->log);
 }
 
@@ -189,13 +189,11 @@ viewers_log_answer(struct viewers *viewers, const struct wire_msg *msg,
 
 	if (msg->head.type == WIRE_REFUSED)
 		menu_say(menu, msg->u.outcome.text);
-	if (msg->head.type != WIRE_ATTACHED) {
-		menu_loaded(menu);
+	fd_close(&viewers->log);
+	if (msg->head.type != WIRE_ATTACHED || fd_set_nonblock(*fd) == -1) {
+		menu_loaded(menu, MENU_DO_LOG, false);
 		return;
 	}
-	fd_close(&viewers->log);
-	if (fd_set_nonblock(*fd) == -1)
-		return;
 	viewers->log = *fd;
 	*fd = -1;
 	viewers->log_ms = -1;
@@ -251,7 +249,8 @@ log_over(struct viewers *viewers, const struct wire_msg *msg, ssize_t len)
 	if (viewers->nline > 0)
 		line_end(viewers);
 	fd_close(&viewers->log);
-	menu_loaded(viewers->feed->menu);
+	menu_loaded(viewers->feed->menu, MENU_DO_LOG,
+	    len > 0 && msg->u.outcome.err == 0);
 	if (len <= 0)
 		menu_say(viewers->feed->menu,
 		    "This log is not whole: vpsh was restarted. Leave it "

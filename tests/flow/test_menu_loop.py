@@ -480,6 +480,14 @@ def old_service(version):
     return shown, broker
 
 
+def answer_guests(broker, got):
+    broker.send("GUEST", got.id, frames.Guest(
+        b"web", frames.RUNNING, 0, 1, 1000, rights=0xffff))
+    broker.send("GUEST", got.id, frames.Guest(
+        b"db", frames.OFF, 0, 0, -1, rights=0xffff))
+    broker.send("END", got.id, count=2)
+
+
 def answer_menu(broker, wanted):
     """All that it asks for, which is this; refuses what is new."""
     for name in wanted:
@@ -487,11 +495,7 @@ def answer_menu(broker, wanted):
         if name == "WHOAMI":
             broker.send("WHO", got.id, customer="alice", host="vm")
         elif name == "FOLLOW":
-            broker.send("GUEST", got.id, frames.Guest(
-                b"web", frames.RUNNING, 0, 1, 1000))
-            broker.send("GUEST", got.id, frames.Guest(
-                b"db", frames.OFF, 0, 0, -1))
-            broker.send("END", got.id, count=2)
+            answer_guests(broker, got)
         else:
             broker.send("REFUSED", got.id, err=frames.ERR["version"],
                         text="Not that.")
@@ -506,7 +510,8 @@ def test_a_service_that_does_not_know_preferences_gets_a_menu():
         assert "Not that." not in shown.words()
         if version == 3:
             shown.send("a")
-            shown.see("do not fit together")
+            shown.see("older than this menu")
+            shown.see("could not be loaded")
         shown.send("qq")
         shown.read_for(0.1)
         broker.close()
@@ -528,3 +533,121 @@ def test_C07_a_terminal_that_takes_nothing_cannot_hold_it():
     harness.wait_until(stuck, what="it writes, and cannot")
     os.kill(shown.pid, signal.SIGTERM)
     assert shown.wait() == 128 + signal.SIGTERM
+
+
+def asked(broker, name):
+    """The next request of that name; what the menu asks for by itself is
+    answered, and the last lines of a guest are refused."""
+    while True:
+        got = broker.recv()
+        if got.name == "FOLLOW":
+            answer_guests(broker, got)
+        elif got.name == "LOG" and got.flags & frames.FOLLOW_LOG:
+            broker.send("REFUSED", got.id, err=frames.ERR["denied"],
+                        text="No lines.")
+        elif got.name != "UNFOLLOW":
+            assert got.name == name, got
+            return got
+
+
+def on_guest():
+    """The screen of web, on a service that is played by hand."""
+    shown, broker = old_service(4)
+    answer_menu(broker, ("WHOAMI", "PREFS", "FOLLOW"))
+    shown.see(LIST + ".*" + RUNS)
+    shown.send("\r")
+    shown.see("Console.*Shutdown")
+    return shown, broker
+
+
+def test_a_log_that_is_refused_is_not_called_empty():
+    shown, broker = on_guest()
+    shown.send("l")
+    got = asked(broker, "LOG")
+    broker.send("REFUSED", got.id, err=frames.ERR["denied"], text="Not you.")
+    shown.see("could not be loaded.*Not you")
+    assert "said nothing" not in shown.words()
+
+
+def test_an_answer_that_comes_late_is_not_taken_for_another():
+    shown, broker = on_guest()
+    shown.send("l")
+    log = asked(broker, "LOG")
+    shown.see("Log of web.*Loading")
+    shown.send("\x1b")
+    shown.see("Console.*Shutdown")
+    shown.send("a")
+    ask = asked(broker, "ACTIVITY")
+    broker.send("ACT", ask.id, wall_ms=0, took_ms=10, verb="start",
+                guest="web", who="alice")
+    broker.send("END", ask.id, count=1)
+    shown.see("Activity of web.*alice .*start .*done")
+    broker.send("REFUSED", log.id, err=frames.ERR["denied"], text="Late.")
+    shown.see("Activity of web.*alice .*start .*done.*Late")
+
+
+def test_what_is_begun_while_nobody_answers_is_over_at_once():
+    path = os.path.join(harness.temp_dir(), "socket")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    harness.cleanup.callback(listener.close)
+    listener.bind(path)
+    listener.listen(1)
+    listener.settimeout(10)
+    shown = screen.Screen([harness.program("vpsh"), "-S", path], env=MENU)
+    broker = frames.Channel(listener.accept()[0])
+    broker.recv("HELLO")
+    broker.send("HELLO", 0, frames.hello(frames.BROKER, version=4))
+    answer_menu(broker, ("WHOAMI", "PREFS", "FOLLOW"))
+    shown.see(LIST + ".*" + RUNS)
+    shown.send("j\r")
+    shown.see("db.*Start")
+    shown.send("1\r")
+    got = asked(broker, "CONSOLE")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    broker.send("ATTACHED", got.id, fds=[theirs.fileno()], guest="db",
+                may_write=1)
+    theirs.close()
+    shown.see("connected")
+    broker.close()
+    shown.send("\x1d")
+    shown.see("db.*Start", 20)
+    # It is connected to again, and nobody has said a word.
+    harness.cleanup.callback(listener.accept()[0].close)
+    shown.send("s")
+    shown.see("db: start.*nothing was done.*Enter back")
+    assert "waiting for the answer" not in shown.words()
+    ours.close()
+
+
+def test_a_window_that_became_too_small_leads_to_line_mode():
+    host = Host().start()
+    shown = menu(host)
+    shown.resize(11, 80)
+    shown.see("needs 40 columns and 12 lines.*line mode")
+    shown.resize(12, 80)
+    shown.see(LIST + ".*" + RUNS)
+    shown.resize(12, 39)
+    shown.see("too small for the menu")
+    shown.send("l")
+    shown.see("vpsh>")
+    assert 1049 not in shown.terminal.private
+
+
+def test_C07_sigterm_in_a_console_restores_the_terminal():
+    plain = harness.Pty(["cat"])
+    plain.send_line("x")
+    plain.expect("x")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Another one: they would be offered to go back to the console.
+        host = Host().start()
+        shown = opened(host)
+        slave = slave_of(shown)
+        shown.send("1\r")
+        shown.see("web login:")
+        host.show(b"\x1b[?1049h\x1b[?1003h\x1b[?2004hfull screen")
+        shown.see("full screen")
+        os.kill(shown.pid, number)
+        assert shown.wait() in (128 + number, -number)
+        shown.read_for(0.05)
+        assert termios.tcgetattr(slave) == plain.modes()
+        assert not shown.terminal.private & {1049, 2004, 1000, 1003, 1006}

@@ -69,6 +69,12 @@ class Terminal(pyte.Screen):
     def repeat_last(self, count=1, **kwargs):
         self.draw(self.last * (count or 1))
 
+    def set_margins(self, top=None, bottom=None):
+        if not top and not bottom:
+            self.margins = None
+        else:
+            super().set_margins(top, bottom)
+
     def scroll_up(self, count=1, **kwargs):
         self.scroll(self.delete_lines, count)
 

@@ -39,6 +39,7 @@ struct help_broker {
 	bool			 forgets;	/* every job */
 	bool			 mute;		/* no HELLO, nothing */
 	bool			 endless;	/* jobs do not end */
+	bool			 plain;		/* knows of no preferences */
 	uint16_t		 version;
 };
 
@@ -113,6 +114,7 @@ help_answer(const struct help_broker *b, int fd, const struct wire_msg *msg)
 {
 	struct wire_hello hello;
 	struct wire_who who = { "alice", "xen07", "help@example.net", 0, 0 };
+	struct wire_prefs prefs = { .back_ms = -1 };
 
 	switch (msg->head.type) {
 	case WIRE_HELLO:
@@ -135,6 +137,13 @@ help_answer(const struct help_broker *b, int fd, const struct wire_msg *msg)
 		return;
 	case WIRE_WHOAMI:
 		wire_send(fd, WIRE_WHO, msg->head.id, &who, NULL, 0);
+		return;
+	case WIRE_PREFS:
+		if (!b->plain)
+			wire_send(fd, WIRE_PREFS_ARE, msg->head.id, &prefs,
+			    NULL, 0);
+		else
+			help_answer_power(b, fd, msg->head.id);
 		return;
 	default: help_answer_power(b, fd, msg->head.id); return;
 	}

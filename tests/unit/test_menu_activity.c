@@ -43,7 +43,7 @@ open_with(const char *guest, int n)
 static void
 loaded(void)
 {
-	menu_loaded(rig_menu);
+	menu_loaded(rig_menu, MENU_DO_ACTIVITY, true);
 	rig_draw();
 }
 

@@ -72,7 +72,9 @@ any_news(void)
 		menu_activity(rig_menu, &act);
 		break;
 	default:
-		menu_loaded(rig_menu);
+		menu_loaded(rig_menu,
+		    any(1) == 0 ? MENU_DO_LOG : MENU_DO_ACTIVITY,
+		    any(3) != 0);
 		break;
 	}
 }

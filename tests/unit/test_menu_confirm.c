@@ -251,6 +251,42 @@ it_stands_on_every_size(void **state)
 	rig_wanted_nothing();
 }
 
+static void
+a_question_that_is_left_alone_lets_no_clock_run(void **state)
+{
+	(void)state;
+	rig_open(80, 24);
+	rig_key("d");
+	assert_int_equal(rig_place(), MENU_PLACE_CONFIRM);
+	assert_true(rig_next > rig_now);
+	rig_pass(MENU_ASLEEP_MS);
+	assert_int_equal(rig_next, -1);
+	rig_shows("No key for 5 minutes");
+}
+
+static void
+while_the_service_is_away_nothing_is_begun(void **state)
+{
+	(void)state;
+	rig_open(80, 24);
+	menu_say(rig_menu, "Something of before.");
+	rig_key("d");
+	menu_away(rig_menu, "vpsh is restarting.");
+	rig_draw();
+	rig_shows("vpsh is restarting.");
+	rig_key("y");
+	rig_wanted_nothing();
+	rig_shows("Nothing was done");
+	rig_shows("Shut down web?");
+	rig_key("j");
+	rig_shows("vpsh is restarting.");
+	menu_away(rig_menu, NULL);
+	rig_draw();
+	rig_hides("vpsh is restarting.");
+	rig_key("y");
+	assert_int_equal(rig_wanted(MENU_DO_SHUTDOWN)->boot, 7);
+}
+
 #define RIGGED(test) cmocka_unit_test_teardown(test, rig_close)
 
 int
@@ -271,6 +307,8 @@ main(void)
 		RIGGED(a_guest_that_is_gone_takes_its_question_along),
 		RIGGED(the_longest_name_has_room_on_the_smallest_screen),
 		RIGGED(it_stands_on_every_size),
+		RIGGED(a_question_that_is_left_alone_lets_no_clock_run),
+		RIGGED(while_the_service_is_away_nothing_is_begun),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/menu_rig.h"
+#include "wire/err.h"
 
 /* Is it anywhere, from the first to the last row of the help? */
 static bool
@@ -115,6 +116,105 @@ question_mark_opens_no_second_one(void **state)
 	rig_wanted_nothing();
 }
 
+/* The help has a row for that key, as one of those in front of it. */
+static bool
+is_a_key(const char *key)
+{
+	char cell[16], *at, *rest;
+	int i, row;
+
+	rig_key(RIG_HOME);
+	for (i = 0; i < 200; i++, rig_key(RIG_DOWN))
+		for (row = FRAME_TOP; row < rig_menu->bottom; row++) {
+			(void)snprintf(cell, sizeof(cell), "%.15s",
+			    rig_row(row));
+			for (at = strtok_r(cell, " ,", &rest); at != NULL;
+			     at = strtok_r(NULL, " ,", &rest))
+				if (strcmp(at, key) == 0)
+					return true;
+			/* "PgUp and PgDn" are in the text of another. */
+			if (strlen(key) > 2 &&
+			    strstr(rig_row(row), key) != NULL)
+				return true;
+		}
+	return false;
+}
+
+/* "Enter open  Up/Down choose": the first word of each pair. */
+static void
+check_key_line(void)
+{
+	char line[512], *pair = line, *end, *key, *rest;
+	size_t n = 0;
+
+	(void)text_copy(line, sizeof(line), rig_row(LINES - 1));
+	rig_key("?");
+	while (*pair != '\0') {
+		pair += strspn(pair, " ");
+		end = strstr(pair, "  ");
+		if (end != NULL)
+			*end = '\0';
+		pair[strcspn(pair, " ")] = '\0';
+		for (key = strtok_r(pair, "/", &rest); key != NULL;
+		     key = strtok_r(NULL, "/", &rest))
+			if (!is_a_key(key))
+				fail_msg("no help for the key %s", key);
+		if (*pair == '/' && !is_a_key("/"))
+			fail_msg("no help for the key /");
+		n++;
+		pair = end != NULL ? end + 2 : pair + strlen(pair);
+		if (end == NULL)
+			break;
+	}
+	assert_true(n >= 2);
+	rig_key(RIG_ESC);
+}
+
+static void
+every_key_of_a_key_line_is_in_it(void **state)
+{
+	static const struct {
+		enum menu_place place;
+		enum menu_do what;
+	} cases[] = {
+		{ MENU_PLACE_CONFIRM, MENU_DO_SHUTDOWN },
+		{ MENU_PLACE_JOB, MENU_DO_SHUTDOWN },
+		{ MENU_PLACE_LOG, MENU_DO_NOTHING },
+		{ MENU_PLACE_ACTIVITY, MENU_DO_NOTHING },
+		{ MENU_PLACE_PREFS, MENU_DO_NOTHING },
+	};
+	const struct menu_job hangs = { .guest = "web", .verb = "shutdown",
+		.ref = "ABCD", .began_ms = 1, .deadline_ms = -1 };
+	struct menu_job over = hangs;
+	size_t i;
+
+	(void)state;
+	rig_open(200, 60);
+	check_key_line();
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		menu_push(rig_menu, cases[i].place, "web", cases[i].what);
+		rig_draw();
+		check_key_line();
+		menu_pop(rig_menu);
+	}
+	menu_push(rig_menu, MENU_PLACE_JOB, "web", MENU_DO_SHUTDOWN);
+	menu_job(rig_menu, &hangs);
+	rig_draw();
+	rig_shows("x cancel");
+	check_key_line();
+	over.over = true;
+	over.err = VPSH_ERR_TIMEOUT;
+	menu_job(rig_menu, &over);
+	rig_draw();
+	rig_shows("D destroy");
+	check_key_line();
+	menu_pop(rig_menu);
+	rig_guest("db", WIRE_STATE_OFF, 0);
+	rig_key(RIG_ESC);
+	rig_shows("Your guests");
+	check_key_line();
+}
+
 #define RIGGED(test) cmocka_unit_test_teardown(test, rig_close)
 
 int
@@ -126,6 +226,7 @@ main(void)
 		RIGGED(the_ways_out_of_a_console_are_in_it),
 		RIGGED(it_scrolls_to_its_end_and_not_further),
 		RIGGED(question_mark_opens_no_second_one),
+		RIGGED(every_key_of_a_key_line_is_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

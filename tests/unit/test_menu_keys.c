@@ -205,6 +205,32 @@ test_a_reply_without_an_end_swallows_no_more_than_a_second(void **state)
 }
 
 static void
+test_the_rest_of_a_reply_that_another_has_begun_fires_no_key(void **state)
+{
+	static const char *const rests[] = { "[?62;c", "?62;c", ";1;2c", "2c",
+		"]10;rgb:ff/ff/ff\a", "0c\033[24;80R", "P1$r0m\033\\" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+		keys_wary(&keys, NOW + (int64_t)i * 10000);
+		feed(rests[i], NOW + (int64_t)i * 10000 + 100);
+		keys_tick(&keys, NOW + (int64_t)i * 10000 + 5000);
+		expect_none();
+	}
+	/* Who types, types keys, and goes on as ever afterwards. */
+	keys_wary(&keys, NOW + 200000);
+	feed("c", NOW + 200100);
+	EXPECT('c');
+	feed("3\r", NOW + 200400);
+	EXPECT('3', KEYS_ENTER);
+	feed("\033[B", NOW + 200600);
+	EXPECT(KEYS_DOWN);
+	feed("2c", NOW + 200000 + KEYS_WARY_MS);
+	EXPECT('2', 'c');
+}
+
+static void
 test_the_wheel_turns(void **state)
 {
 	(void)state;
@@ -376,6 +402,7 @@ main(void)
 		TEST(esc_and_a_letter_is_not_that_letter),
 		TEST(late_replies_of_a_terminal_fire_no_key),
 		TEST(a_reply_without_an_end_swallows_no_more_than_a_second),
+		TEST(the_rest_of_a_reply_that_another_has_begun_fires_no_key),
 		TEST(the_wheel_turns),
 		TEST(C09_a_bracketed_paste_is_text_and_one_line),
 		TEST(C09_a_paste_of_a_megabyte_fills_one_field),

@@ -33,7 +33,7 @@ open_with(int n)
 static void
 loaded(void)
 {
-	menu_loaded(rig_menu);
+	menu_loaded(rig_menu, MENU_DO_LOG, true);
 	rig_draw();
 }
 
@@ -79,6 +79,60 @@ an_empty_log_says_so(void **state)
 	rig_key("x");
 	rig_key(RIG_ENTER);
 	rig_shows("nothing yet");
+}
+
+static void
+what_could_not_be_loaded_is_not_called_empty(void **state)
+{
+	(void)state;
+	rig_open(80, 24);
+	open_with(0);
+	menu_loaded(rig_menu, MENU_DO_LOG, false);
+	rig_draw();
+	rig_shows("It could not be loaded. r tries again.");
+	rig_hides("said nothing yet");
+	/* By itself nothing is asked again. */
+	rig_pass(1000);
+	rig_wanted_nothing();
+	rig_key("r");
+	rig_wanted(MENU_DO_LOG);
+	menu_log(rig_menu, MORNING, "here.");
+	loaded();
+	rig_shows("here.");
+}
+
+static void
+asked_for_twice_it_is_there_once(void **state)
+{
+	(void)state;
+	rig_open(80, 24);
+	open_with(2);
+	/* The service died half-way, and was asked again. */
+	menu_away(rig_menu, "away");
+	rig_draw();
+	menu_away(rig_menu, NULL);
+	rig_guest("web", WIRE_STATE_RUNNING, 7);
+	rig_draw();
+	rig_pass(0);
+	rig_wanted(MENU_DO_LOG);
+	menu_log(rig_menu, MORNING, "line 0.");
+	menu_log(rig_menu, MORNING + 1000, "line 1.");
+	loaded();
+	assert_int_equal(rig_find("line 0."), FRAME_TOP);
+	assert_int_equal(rig_find("line 1."), FRAME_TOP + 1);
+	/* A newer question takes the place of the one before. */
+	rig_key("r");
+	rig_wanted(MENU_DO_LOG);
+	rig_key("r");
+	rig_wanted(MENU_DO_LOG);
+	menu_log(rig_menu, MORNING, "line 9.");
+	loaded();
+	rig_hides("line 0.");
+	rig_key(RIG_ESC);
+	open_with(1);
+	loaded();
+	rig_shows("line 0.");
+	rig_hides("line 9.");
 }
 
 static void
@@ -418,6 +472,8 @@ main(void)
 		RIGGED(it_begins_at_the_end_with_times),
 		RIGGED(few_lines_stand_at_the_top),
 		RIGGED(an_empty_log_says_so),
+		RIGGED(what_could_not_be_loaded_is_not_called_empty),
+		RIGGED(asked_for_twice_it_is_there_once),
 		RIGGED(keys_go_up_and_down_and_to_the_ends),
 		RIGGED(new_lines_are_followed_at_the_end_only),
 		RIGGED(what_the_log_has_already_does_not_come_twice),

@@ -580,11 +580,17 @@ test_answers_to_a_screen_that_was_closed_go_nowhere(void **state)
 	assert_int_equal(pty_press("a").what, MENU_DO_ACTIVITY);
 	pty_press("q");
 	assert_int_equal(pty_press("a").what, MENU_DO_ACTIVITY);
+	pty_press("q");
 	menu_activity(pty.menu, &act);
-	menu_loaded(pty.menu);
+	menu_loaded(pty.menu, MENU_DO_ACTIVITY, true);
 	pty_expect_not("start");
+	assert_int_equal(pty_press("a").what, MENU_DO_ACTIVITY);
+	/* Of what is loaded at the same time. */
+	menu_log(pty.menu, -1, "nobody's line");
+	menu_loaded(pty.menu, MENU_DO_LOG, true);
+	pty_expect("Loading");
 	menu_activity(pty.menu, &act);
-	menu_loaded(pty.menu);
+	menu_loaded(pty.menu, MENU_DO_ACTIVITY, true);
 	pty_expect("start");
 }
 
@@ -618,6 +624,24 @@ test_it_wants_what_it_shows_and_nothing_asleep(void **state)
 	assert_false(wants.counters);
 }
 
+static void
+test_a_window_that_is_too_small_says_what_to_do(void **state)
+{
+	(void)state;
+	open_one(80, 24);
+	pty_press("d");
+	pty_expect("Shut down web?");
+	pty_size(39, 11);
+	menu_resized(pty.menu);
+	pty_expect("l goes on in line mode");
+	/* What was open is out of sight, and so are its keys. */
+	assert_int_equal(pty_press("y").what, MENU_DO_NOTHING);
+	assert_int_equal(pty_press("l").what, MENU_DO_LINE);
+	pty_size(80, 24);
+	menu_resized(pty.menu);
+	pty_expect("Shut down web?");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(test_##name, pty_close)
 
 int
@@ -632,6 +656,7 @@ main(void)
 		TEST(C07_the_line_may_be_gone),
 		TEST(C07_a_terminal_that_takes_nothing_holds_nobody_up),
 		TEST(any_size_and_back),
+		TEST(a_window_that_is_too_small_says_what_to_do),
 		TEST(NO_COLOR_and_ASCII),
 		TEST(C11_text_of_others_is_shown_escaped),
 		TEST(the_list_shows_what_has_room),

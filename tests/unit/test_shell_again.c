@@ -300,6 +300,7 @@ old_keys_reach_nobody_and_that_is_said(void **state)
 
 static struct help_broker broker;
 static struct session session;
+static bool plain;
 
 /* Ends the broker for good when it has got a request. */
 static pid_t
@@ -312,8 +313,10 @@ assassin(void)
 	if (pid != 0)
 		return pid;
 	alarm(25);
-	if (read(broker.seen, &msg, HELP_REPORT) != HELP_REPORT)
-		_exit(1);
+	do {
+		if (read(broker.seen, &msg, HELP_REPORT) != HELP_REPORT)
+			_exit(1);
+	} while (msg.head.type == WIRE_PREFS);
 	kill(broker.pid, SIGKILL);
 	_exit(0);
 }
@@ -328,6 +331,7 @@ command_without_end(const char *line)
 	help_guest(&broker.guests[0], "web", WIRE_STATE_RUNNING, 7);
 	broker.nguests = 1;
 	broker.endless = true;
+	broker.plain = plain;
 	help_broker_start(&broker);
 	memset(&session, 0, sizeof(session));
 	assert_int_equal(client_init(&session.client, broker.path, ""), 0);
@@ -358,6 +362,16 @@ a_service_that_never_comes_back_ends_each_wait(void **state)
 		    VPSH_ERR_SERVICE);
 		assert_true(clock_ms() - begin >= waits[i].wait_ms);
 	}
+}
+
+static void
+one_that_knows_of_no_preferences_is_followed_all_the_same(void **state)
+{
+	(void)state;
+	plain = true;
+	assert_int_equal(command_without_end("list --follow"),
+	    VPSH_ERR_SERVICE);
+	plain = false;
 }
 
 static void
@@ -393,6 +407,8 @@ main(void)
 		cmocka_unit_test(old_keys_reach_nobody_and_that_is_said),
 		cmocka_unit_test(
 		    a_service_that_never_comes_back_ends_each_wait),
+		cmocka_unit_test(
+		    one_that_knows_of_no_preferences_is_followed_all_the_same),
 		cmocka_unit_test(
 		    a_timeout_counts_while_the_service_is_away_as_well),
 	};

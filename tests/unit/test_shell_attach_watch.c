@@ -36,11 +36,21 @@ D05_a_watcher_is_told_and_takes_over_with_one_key(void **state)
 static void
 D05_a_watcher_hears_when_it_is_their_own_other_session(void **state)
 {
+	struct wire_writer told = { .who = "alice" };
 	struct scene scene;
 
 	(void)state;
 	scene_open(&scene, true, false, "alice");
 	seat_see(&scene.seat, "another session of yours writes");
+	seat_type(&scene.seat, "w");
+	told.you = 1;
+	rig_send(scene.viewer, WIRE_WRITER, &told, NULL, 0);
+	seat_see(&scene.seat, "you write");
+	told.you = 0;
+	rig_send(scene.viewer, WIRE_WRITER, &told, NULL, 0);
+	/* In one line of 80. */
+	seat_see(&scene.seat, "[web: another session of yours has taken over; "
+	    "w takes over, q leaves]\r\n");
 	seat_type(&scene.seat, "\035");
 	scene_close(&scene, ATTACH_LEFT);
 }

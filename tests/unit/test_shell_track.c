@@ -142,6 +142,23 @@ a_request_that_ends_the_service_each_time_is_given_up(void **state)
 }
 
 static void
+who_looks_at_the_console_often_still_hears_how_it_ends(void **state)
+{
+	int times;
+
+	(void)state;
+	(void)begin();
+	assert_int_equal(take_job("K7F3"), TRACK_JOB);
+	/* It is asked for again each time that the menu is there again. */
+	for (times = 0; times < 100; times++) {
+		assert_true(track_may_return(&track));
+		track_return(&track, &client);
+		(void)sent();
+		assert_int_equal(take_job("K7F3"), TRACK_JOB);
+	}
+}
+
+static void
 a_note_is_news_once_after_a_restart(void **state)
 {
 	(void)state;
@@ -174,6 +191,7 @@ main(void)
 		TEST(after_it_only_the_reference_is_asked_for),
 		TEST(what_could_be_done_twice_is_not_said_again),
 		TEST(a_request_that_ends_the_service_each_time_is_given_up),
+		TEST(who_looks_at_the_console_often_still_hears_how_it_ends),
 		TEST(a_note_is_news_once_after_a_restart),
 		TEST(what_is_no_answer_to_it_is_wrong),
 	};

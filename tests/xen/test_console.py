@@ -285,7 +285,9 @@ def kill_one(what):
 def test_no_line_is_lost_or_doubled_when_vpsh_is_killed(lab):
     tty = counting(lab)
     for what in ("console", "watcher", "broker", "vpshd", "console", "all"):
-        lab.root(kill_one(what))
+        # What was killed just before may not be there again.
+        harness.wait_until(lambda: lab.run(
+            "root", [kill_one(what)]).returncode == 0, 30, what + " dies")
         counts_on(tty)
         account(tty.output)
     stop_counting(tty)
