@@ -6,9 +6,10 @@ import os
 import time
 
 import frames
+import harness
 from frames import power
 from test_activity import activity
-from test_operate import Operated
+from test_operate import Operated, log_of
 from world import UUID
 
 
@@ -137,6 +138,8 @@ def test_an_operator_is_granted_what_only_shows():
 def test_what_an_operator_was_not_shown_is_not_under_way_for_ever():
     host, client, operator = running()
     host.console.close()
+    harness.wait_until(lambda: "console server is gone" in log_of(host),
+                       what="the broker has seen it")
     operator.operate("WATCH", "alice/web")
     did, = operator.did()
     assert did.err == frames.ERR["console"], did
