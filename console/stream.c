@@ -32,6 +32,10 @@
 #define REST_US 1000
 
 #define MARK_CLOSED "console closed; waiting for the guest"
+#define MARK_UNREAD "the guest ended with its console unread; lines may be " \
+		    "missing here"
+
+_Static_assert(sizeof(MARK_UNREAD) <= RING_MARK_TEXT, "it is shown whole");
 
 /* Bytes of an old pty that are still taken when a new one replaces it. */
 #define REST_BYTES 65536
@@ -106,9 +110,7 @@ stream_unread(struct stream *stream, uint64_t boot)
 	bool unseen = boot != 0 && (head == NULL || head->boot != boot);
 
 	if (stream->fd == -1 && (torn || unseen))
-		stream_gap(stream, "the guest ended before its console was "
-				   "read to the end; lines may be missing "
-				   "here");
+		stream_gap(stream, MARK_UNREAD);
 }
 
 /* --- the pty ------------------------------------------------------------- */
