@@ -120,7 +120,11 @@ def test_the_welcome_mail_is_true(host):
                        else word)
         assert why.returncode in (0, 7), word   # 7: there is no Xen here
         assert "does not allow" not in why.stdout
-    terminal = harness.Pty([*login, "line"],
+    terminal = harness.Pty(login, env={**os.environ, "TERM": "xterm"})
+    terminal.expect("carol on ", 15)
+    terminal.send("q")
+    assert terminal.expect_end() == 0
+    terminal = harness.Pty([login[0], "-t", *login[1:], "line"],
                            env={**os.environ, "TERM": "xterm"})
     terminal.expect("carol", 15)
     assert "Ctrl-] leaves a console" in mail
