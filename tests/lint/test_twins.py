@@ -14,8 +14,8 @@ def quirks(path):
 
 def test_every_quirk_of_the_simulated_host_has_a_twin_on_real_xen():
     simulated = quirks("tests/flow/test_sim.py")
-    real = quirks("tests/xen/test_twin.py")
-    findings = ["tests/xen/test_twin.py: has no %s" % name
+    real = quirks("tests/xenfull/test_twin.py")
+    findings = ["tests/xenfull/test_twin.py: has no %s" % name
                 for name in sorted(simulated - real)]
     findings += ["tests/flow/test_sim.py: has no %s" % name
                  for name in sorted(real - simulated)]
