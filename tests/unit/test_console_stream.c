@@ -440,6 +440,36 @@ start_next(struct rig *rig, struct rig_guest *web, struct rig_view *view,
 	rig_hand_over(rig, web);
 }
 
+/* Its domain ends while neither a server nor the watcher has its console. */
+static void
+a_guest_that_ended_while_nobody_was_there_is_marked(void **state)
+{
+	struct rig_guest web;
+	struct rig_view view;
+	struct rig rig;
+	uint64_t next;
+
+	(void)state;
+	rig_open_view(&rig, &web, &view);
+	rig_print(&web, "before");
+	rig_see_text(&view, "before");
+	next = view.next;
+	rig_view_free(&view);
+	rig_kill(&rig);
+	rig_print(&web, "unread");
+	rig_halt(&web);
+
+	rig_start(&rig);
+	web.pty.flags = WIRE_PTY_OFF;
+	rig_send(rig.watch, WIRE_RING, &web.pty, &web.ring, 1);
+	rig_grant(&rig, &view, &web, "alice",
+	    (struct wire_grant){ .from = next, .may_write = 1 });
+	rig_see_event(&view, "the guest ended with its console unread; lines "
+			     "may be missing here");
+	rig_view_free(&view);
+	rig_close(&rig, &web);
+}
+
 static void
 a_daemon_replaced_while_nobody_was_there_is_marked(void **state)
 {
@@ -574,6 +604,8 @@ main(void)
 		    a_mark_comes_behind_the_bytes_that_were_before_it),
 		cmocka_unit_test(
 		    a_killed_server_is_followed_by_one_that_goes_on),
+		cmocka_unit_test(
+		    a_guest_that_ended_while_nobody_was_there_is_marked),
 		cmocka_unit_test(
 		    a_daemon_replaced_while_nobody_was_there_is_marked),
 		cmocka_unit_test(
