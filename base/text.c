@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -351,4 +352,24 @@ text_number(const char *s, long long min, long long max, long long *value)
 		return -1;
 	*value = v;
 	return 0;
+}
+
+void
+text_bytes(uint64_t bytes, char out[TEXT_BYTES])
+{
+	static const char *const names[] = { "B", "kB", "MB", "GB", "TB", "PB",
+		"EB" };
+	uint64_t unit = 1;
+	size_t i = 0;
+
+	while (bytes / unit >= 1000) {
+		unit *= 1000;
+		i++;
+	}
+	if (i > 0 && bytes / unit < 10)
+		text_format(out, TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " %s",
+		    bytes / unit, bytes % unit / (unit / 10), names[i]);
+	else
+		text_format(out, TEXT_BYTES, "%" PRIu64 " %s", bytes / unit,
+		    names[i]);
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Longest name of a customer or guest, without the NUL. */
 #define TEXT_NAME_MAX 32
@@ -54,5 +55,9 @@ const char *text_nearest(const char *s, const char *const *words, size_t n);
 /* The whole string as a decimal number within [min, max]: 0, or -1. */
 int	 text_number(const char *s, long long min, long long max,
 	    long long *value);
+
+/* "340 B", "1.2 GB": powers of 1000, as networks and disks are sold. */
+#define TEXT_BYTES	16
+void	 text_bytes(uint64_t bytes, char out[TEXT_BYTES]);
 
 #endif

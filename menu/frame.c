@@ -188,49 +188,29 @@ frame_span(int64_t ms, char out[FRAME_SPAN])
 }
 
 void
-frame_bytes(uint64_t bytes, char out[FRAME_BYTES])
-{
-	static const char *const names[] = { "B", "kB", "MB", "GB", "TB", "PB",
-		"EB" };
-	uint64_t unit = 1;
-	size_t i = 0;
-
-	while (bytes / unit >= 1000) {
-		unit *= 1000;
-		i++;
-	}
-	if (i > 0 && bytes / unit < 10)
-		text_format(out, FRAME_BYTES, "%" PRIu64 ".%" PRIu64 " %s",
-		    bytes / unit, bytes % unit / (unit / 10), names[i]);
-	else
-		text_format(out, FRAME_BYTES, "%" PRIu64 " %s", bytes / unit,
-		    names[i]);
-}
-
-void
-frame_memory(uint64_t kib, char out[FRAME_BYTES])
+frame_memory(uint64_t kib, char out[TEXT_BYTES])
 {
 	const uint64_t mib = (kib + 512) / 1024;
 
 	if (kib == 0)
-		text_copy(out, FRAME_BYTES, "-");
+		text_copy(out, TEXT_BYTES, "-");
 	else if (mib >= 1024 && mib % 1024 == 0)
-		text_format(out, FRAME_BYTES, "%" PRIu64 " GiB", mib / 1024);
+		text_format(out, TEXT_BYTES, "%" PRIu64 " GiB", mib / 1024);
 	else
-		text_format(out, FRAME_BYTES, "%" PRIu64 " MiB", mib);
+		text_format(out, TEXT_BYTES, "%" PRIu64 " MiB", mib);
 }
 
 void
 frame_rates(int64_t a, int64_t b, char out[FRAME_PAIR])
 {
-	char first[FRAME_BYTES], second[FRAME_BYTES];
+	char first[TEXT_BYTES], second[TEXT_BYTES];
 
 	if (a < 0 || b < 0) {
 		text_copy(out, FRAME_PAIR, "-");
 		return;
 	}
-	frame_bytes((uint64_t)a, first);
-	frame_bytes((uint64_t)b, second);
+	text_bytes((uint64_t)a, first);
+	text_bytes((uint64_t)b, second);
 	text_format(out, FRAME_PAIR, "%s/%s", first, second);
 }
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 /*
  * Drawing.  All of these take any text: it is made visible and cut at the
  * cells that there are.  Rows and columns that do not exist are skipped.
@@ -64,12 +66,8 @@ void	 frame_cursor(struct menu *menu, int row, int column);
 #define FRAME_SPAN 24
 void	 frame_span(int64_t ms, char out[FRAME_SPAN]);
 
-/* "1.2 GB"; rates get "/s" by the caller. */
-#define FRAME_BYTES 16
-void	 frame_bytes(uint64_t bytes, char out[FRAME_BYTES]);
-
 /* "2 GiB", "768 MiB"; "-" when it is not known. */
-void	 frame_memory(uint64_t kib, char out[FRAME_BYTES]);
+void	 frame_memory(uint64_t kib, char out[TEXT_BYTES]);
 
 /* "1.2 MB/340 kB" of a second; "-" when it is not known. */
 #define FRAME_PAIR 40

@@ -261,34 +261,14 @@ output_rights(uint32_t rights, char *out, size_t size)
 	}
 }
 
-void
-output_bytes(uint64_t bytes, char out[OUTPUT_BYTES])
-{
-	static const char *const names[] = { "B", "kB", "MB", "GB", "TB", "PB",
-		"EB" };
-	uint64_t unit = 1;
-	size_t i = 0;
-
-	while (bytes / unit >= 1000) {
-		unit *= 1000;
-		i++;
-	}
-	if (i > 0 && bytes / unit < 10)
-		text_format(out, OUTPUT_BYTES, "%" PRIu64 ".%" PRIu64 " %s",
-		    bytes / unit, bytes % unit / (unit / 10), names[i]);
-	else
-		text_format(out, OUTPUT_BYTES, "%" PRIu64 " %s", bytes / unit,
-		    names[i]);
-}
-
 /* "1.2 GB/340 MB" */
 static void
 fill_pair(char *cell, size_t size, uint64_t a, uint64_t b)
 {
-	char first[OUTPUT_BYTES], second[OUTPUT_BYTES];
+	char first[TEXT_BYTES], second[TEXT_BYTES];
 
-	output_bytes(a, first);
-	output_bytes(b, second);
+	text_bytes(a, first);
+	text_bytes(b, second);
 	text_format(cell, size, "%s/%s", first, second);
 }
 
@@ -482,10 +462,10 @@ static void
 put_pair(FILE *out, const char *name, uint64_t a, const char *what_a,
     uint64_t b, const char *what_b)
 {
-	char first[OUTPUT_BYTES], second[OUTPUT_BYTES], text[WIRE_TEXT];
+	char first[TEXT_BYTES], second[TEXT_BYTES], text[WIRE_TEXT];
 
-	output_bytes(a, first);
-	output_bytes(b, second);
+	text_bytes(a, first);
+	text_bytes(b, second);
 	text_format(text, sizeof(text), "%s %s, %s %s", first, what_a, second,
 	    what_b);
 	output_field(out, name, text);

@@ -66,10 +66,6 @@ const char *output_state(uint32_t state);
 void	 output_age(int64_t ms, char out[OUTPUT_SPAN]);
 void	 output_span(int64_t ms, char out[OUTPUT_SPAN]);
 
-/* "340 B", "1.2 GB": powers of 1000, as networks and disks are sold. */
-#define OUTPUT_BYTES	16
-void	 output_bytes(uint64_t bytes, char out[OUTPUT_BYTES]);
-
 /* "console view log": the names in a mask of rights. */
 void	 output_rights(uint32_t rights, char *out, size_t size);
 

@@ -170,12 +170,12 @@ bytes_have_three_digits_and_a_unit(void **state)
 		{ 999999, "999 kB" }, { 1000000, "1.0 MB" },
 		{ UINT64_C(123456789012), "123 GB" },
 		{ UINT64_MAX, "18 EB" } };
-	char got[OUTPUT_BYTES];
+	char got[TEXT_BYTES];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		output_bytes(cases[i].bytes, got);
+		text_bytes(cases[i].bytes, got);
 		assert_string_equal(got, cases[i].text);
 	}
 }
